@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make            build/rawspider            make check   layers, purity, unit and simulation tests (sanitizers on)
+# make bench      figures against peers      make fuzz    each fuzzer for FUZZ_SECONDS     make fuzz-prove
+# make fmt        format the sources         make install DESTDIR= PREFIX=/usr/local
+# make SAN=1      the sanitizer build (build-san); make t T=tcpstate/syn K=name  one test program
+VERSION := 0.1.0
+CC      ?= cc
+PREFIX  ?= /usr/local
+SAN     ?= 0
+WERROR  ?=
+BUILD   := $(if $(filter 1,$(SAN)),build-san,build)
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 \
+        -Wnull-dereference -Wimplicit-fallthrough -fno-common
+CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DRAWSPIDER_VERSION='"$(VERSION)"'
+ifeq ($(SAN),1)
+CFLAGS  ?= -O1 -g -fno-omit-frame-pointer
+CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+else
+CFLAGS  ?= -O2 -g -fstack-protector-strong
+CPPFLAGS += $(if $(findstring -O2,$(CFLAGS)),-D_FORTIFY_SOURCE=2)
+endif
+CFLAGS += -std=c11 $(WARN) $(if $(WERROR),-Werror)
+LIBS := -lnet -lpcap -lwandio -lev -ljansson -lmnl
+
+SRC  := $(filter-out src/cli/%,$(wildcard src/*/*.c))
+CLI  := $(wildcard src/cli/*.c)
+OBJ  := $(SRC:src/%.c=$(BUILD)/obj/%.o)
+CLIO := $(CLI:src/%.c=$(BUILD)/obj/%.o)
+GENO := $(BUILD)/obj/gen/registry.o
+LIB  := $(BUILD)/librawspider.a
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+SIM  := $(patsubst tests/sim/%.c,$(BUILD)/tests/sim/%,$(wildcard tests/sim/test_*.c))
+SIMO := $(patsubst tests/sim/%.c,$(BUILD)/obj/sim/%.o,$(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)))
+UNITO := $(patsubst tests/unit/%.c,$(BUILD)/obj/unit/%.o,$(wildcard tests/unit/*.c))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+Q := $(if $(V),,@)
+
+all: $(BUILD)/rawspider
+
+$(BUILD)/rawspider: $(CLIO) $(LIB)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK $@"
+
+$(LIB): $(OBJ) $(GENO)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SWITCH_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
+
+SWITCH_tcpstate := -Wswitch-enum
+SWITCH_observe  := -Wswitch-enum
+SWITCH_plugins  := -Wswitch-enum
+
+# The plugin registry is the folder: a new plugin is one file and no other line.
+PLUGINS := $(sort $(notdir $(basename $(wildcard src/plugins/*.c))))
+$(BUILD)/gen/registry.c: $(wildcard src/plugins/*.c) src/plugins Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* Generated from src/plugins: one const struct plugin plugin_NAME in NAME.c. */'; \
+	   echo '#include "plugins/plugin.h"'; \
+	   for p in $(PLUGINS); do echo "extern const struct plugin plugin_$$p;"; done; \
+	   echo 'const struct plugin *const plugin_registry[] = {'; \
+	   for p in $(PLUGINS); do echo "    &plugin_$$p,"; done; \
+	   echo '    NULL};'; } > $@
+
+$(GENO): $(BUILD)/gen/registry.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/sim/%.o: tests/sim/%.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/unit/%.o: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(UNITO) $(LIB) Makefile
+	@mkdir -p $(@D)
+	@echo "  TEST $<"
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(UNITO) $(LIB) -lcmocka $(LIBS)
+$(BUILD)/tests/sim/%: tests/sim/%.c $(SIMO) $(LIB) Makefile
+	@mkdir -p $(@D)
+	@echo "  TEST $<"
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(SIMO) $(LIB) -lcmocka $(LIBS)
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
+
+# The impairing forwarder of the lab: nothing of src/ in it.
+build/tests/path/rawspider-path: $(wildcard tests/path/*.c) $(wildcard tests/path/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $(wildcard tests/path/*.c)
+path: build/tests/path/rawspider-path
+
+unit: $(UNIT) $(SIM)
+	@set -e; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t; done
+
+# Sanitizers are on by default in tests: `make test` and `make check` build in build-san.
+test:
+	$(Q)$(MAKE) --no-print-directory SAN=1 unit
+check: layers purity test
+layers:
+	$(Q)python3 tests/check/layers.py
+purity: $(LIB)
+	$(Q)python3 tests/check/purity.py $(BUILD)/obj
+
+t: # one test program: make t T=tcpstate/syn [K=case]
+	$(Q)$(MAKE) --no-print-directory SAN=1 build-san/tests/unit/$(dir $(T))test_$(notdir $(T))
+	CMOCKA_TEST_FILTER='$(K)' build-san/tests/unit/$(dir $(T))test_$(notdir $(T))
+
+fuzz fuzz-prove fuzz-coverage:
+	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
+bench: all path $(BENCH)
+	$(Q)tests/bench/run.sh
+
+FMT := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
+fmt:
+	clang-format -i $(FMT)
+fmt-check:
+	clang-format --dry-run -Werror $(FMT)
+size:
+	$(Q)python3 tests/check/size.py
+
+install: all
+	install -D -m 755 $(BUILD)/rawspider $(DESTDIR)$(PREFIX)/bin/rawspider
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/rawspider/README.md
+	install -d $(DESTDIR)$(PREFIX)/share/doc/rawspider/examples
+	install -m 644 $(wildcard examples/*.ndjson examples/*.conf) $(DESTDIR)$(PREFIX)/share/doc/rawspider/examples
+	install -D -m 644 examples/blocklist.conf $(DESTDIR)/etc/rawspider/blocklist.conf
+
+clean:
+	rm -rf build build-san build-fuzz
+
+.PHONY: all path unit test check layers purity t fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
+.SECONDARY:
+-include $(OBJ:.o=.d) $(CLIO:.o=.d) $(GENO:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/obj/*/*.d)
