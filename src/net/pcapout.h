@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Writes packets to a capture file: pcap with nanoseconds, DLT_RAW (IP packets, no link header). */
+#ifndef RS_NET_PCAPOUT_H
+#define RS_NET_PCAPOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/time.h"
+
+struct pcapout;
+
+/* Creates or truncates `path`. 0, -RS_ESYS, -RS_EPERM, -RS_ENOMEM. */
+int pcapout_open(struct pcapout **out, const char *path, struct rs_err *err);
+/* Buffered. 0; -RS_ESYS once the file cannot take more (also on every later call). */
+int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at);
+/* Writes what is left and frees `p` in any case. 0, or -RS_ESYS: the file is not whole (a full
+ * disk); the text names it. NULL gives 0. */
+int pcapout_close(struct pcapout *p, struct rs_err *err);
+
+#endif
