@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Where records go: a file or standard output, one write(2) a record (law 7), nothing held back.
+ * The caller ignores SIGPIPE. Writing blocks while the reader of a pipe is slow. */
+#ifndef RS_IO_OUTPUT_H
+#define RS_IO_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct output;
+
+/* Opens `path` (NULL or "-": standard output, which stays open after output_close). A file is made
+ * if need be, and emptied unless `append`. Call it before other descriptors are opened: a closed
+ * standard output is told only as long as nothing else has taken its number. 0; -RS_ENOENT;
+ * -RS_EPERM; -RS_EINVAL a directory; -RS_ENOMEM; -RS_ESYS. */
+int output_open(struct output **out, const char *path, bool append, struct rs_err *err);
+
+/* Writes the record whole (interrupted and partial writes are continued). 0 or -RS_ESYS; the text
+ * says what to do. A failure is final: what follows fails alike, so that no torn line is written
+ * on. */
+int output_write(struct output *out, const char *record, size_t n, struct rs_err *err);
+
+/* Bytes that have reached the file or pipe. */
+uint64_t output_bytes(const struct output *out);
+
+/* Closes and frees; NULL is ignored. 0 or -RS_ESYS for an error that the system told only now (also
+ * when a write had failed before). */
+int output_close(struct output *out, struct rs_err *err);
+
+#endif
