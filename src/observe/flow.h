@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A flow: both directions of one 5-tuple, and the features that chains draw from its packets. Fed
+ * with parsed packets, in processing order, from the injector, the capture or a file alike. Does no
+ * I/O and reads no clock. */
+#ifndef RS_OBSERVE_FLOW_H
+#define RS_OBSERVE_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "wire/addr.h"
+#include "wire/view.h"
+
+enum chain { CHAIN_BASIC, CHAIN_TCP, CHAIN_ECN, CHAIN_ICMP, CHAIN_N };
+#define CHAIN_BIT(c) (1u << (c))
+#define CHAINS_ALL   ((1u << CHAIN_N) - 1u)
+
+enum flow_dir { FLOW_FWD, FLOW_REV };
+
+enum flow_kind { FLOW_KIND_COUNT, FLOW_KIND_FLAG, FLOW_KIND_MAYBE, FLOW_KIND_STAMP };
+
+struct flow {
+    struct wire_tuple tuple; /* src is the side of the first packet */
+    struct flow *table_next; /* the table's; not for others */
+    void *owner;             /* the table user's; not looked at here */
+    uint32_t chains;         /* CHAIN_BIT()s that are drawn */
+    /* What the chains remember between packets; not features. */
+    uint32_t seq_next[2];      /* highest sequence number seen + 1, by direction */
+    uint32_t ect_from, ect_to; /* bytes that went out marked and are not acknowledged yet */
+    int64_t syn_at;            /* ns, first SYN */
+    uint8_t seq_known;         /* bit 1 << direction */
+    uint8_t ect_state;         /* 0 none, 1 marked data out, 2 sent again Not-ECT */
+#define FLOW_FIELD(name, type, kind, chain, unit, doc) type name;
+#include "observe/fields.def"
+#undef FLOW_FIELD
+};
+
+void flow_init(struct flow *f, const struct wire_tuple *tuple, uint32_t chains);
+/* One packet of the flow (TCP, UDP, other). */
+void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, rs_wall at);
+/* One ICMP error whose quote belongs to the flow; the caller has judged that it is believable. It
+ * counts in the icmp chain only: never as a packet or a mark of the flow. */
+void flow_icmp_error(struct flow *f, const struct wire_view *error, rs_wall at);
+
+const char *chain_name(enum chain c);
+/* -1 when there is no such chain. */
+int chain_find(const char *name);
+
+struct flow_field { /* one row of fields.def */
+    const char *name, *unit, *doc;
+    enum flow_kind kind;
+    enum chain chain;
+    uint16_t offset; /* in struct flow */
+    uint8_t bytes;   /* of the member */
+    bool is_signed;
+};
+
+extern const struct flow_field flow_fields[];
+extern const unsigned flow_fields_n;
+/* The value of a field; false when it is null. */
+bool flow_value(const struct flow *f, const struct flow_field *field, int64_t *value);
+/* NULL when there is no such field. */
+const struct flow_field *flow_field_find(const char *name);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "observe/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+int flow_table_init(struct flow_table *t, size_t expected, struct rs_key key)
+{
+    memset(t, 0, sizeof *t);
+    t->buckets = 1024;
+    while (t->buckets < expected)
+        t->buckets *= 2;
+    t->key = key;
+    t->bucket = calloc(t->buckets, sizeof *t->bucket);
+    return t->bucket == NULL ? -RS_ENOMEM : 0;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+    free(t->bucket);
+    memset(t, 0, sizeof *t);
+}
+
+/* The same hash for both directions: each end is hashed alone and the two are added. */
+static size_t slot_of(const struct flow_table *t, const struct wire_tuple *p)
+{
+    uint8_t end[2][sizeof(struct wire_addr) + 3];
+    memcpy(end[0], &p->src, sizeof p->src);
+    memcpy(end[1], &p->dst, sizeof p->dst);
+    memcpy(end[0] + sizeof p->src, &p->sport, 2);
+    memcpy(end[1] + sizeof p->dst, &p->dport, 2);
+    end[0][sizeof p->src + 2] = end[1][sizeof p->dst + 2] = p->proto;
+    uint64_t h =
+        rs_siphash(&t->key, end[0], sizeof end[0]) + rs_siphash(&t->key, end[1], sizeof end[1]);
+    return (size_t)(h ^ (h >> 32)) & (t->buckets - 1);
+}
+
+void flow_table_add(struct flow_table *t, struct flow *f)
+{
+    size_t slot = slot_of(t, &f->tuple);
+    f->table_next = t->bucket[slot];
+    t->bucket[slot] = f;
+    t->n++;
+}
+
+void flow_table_remove(struct flow_table *t, struct flow *f)
+{
+    struct flow **at = &t->bucket[slot_of(t, &f->tuple)];
+    while (*at != NULL && *at != f)
+        at = &(*at)->table_next;
+    if (*at == NULL)
+        return;
+    *at = f->table_next;
+    f->table_next = NULL;
+    t->n--;
+}
+
+struct flow *
+flow_table_find(const struct flow_table *t, const struct wire_tuple *packet, enum flow_dir *dir)
+{
+    struct wire_tuple swapped = wire_tuple_swap(packet);
+    for (struct flow *f = t->bucket[slot_of(t, packet)]; f != NULL; f = f->table_next) {
+        if (memcmp(&f->tuple, packet, sizeof *packet) == 0) {
+            *dir = FLOW_FWD;
+            return f;
+        }
+        if (memcmp(&f->tuple, &swapped, sizeof swapped) == 0) {
+            *dir = FLOW_REV;
+            return f;
+        }
+    }
+    return NULL;
+}

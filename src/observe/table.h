@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The flow table: 5-tuple -> flow, in either direction. Flows belong to the caller (a slab,
+ * usually); the table only links them. The hash is keyed, since strangers choose the tuples. */
+#ifndef RS_OBSERVE_TABLE_H
+#define RS_OBSERVE_TABLE_H
+
+#include <stddef.h>
+
+#include "base/hash.h"
+#include "observe/flow.h"
+
+struct flow_table {
+    struct flow **bucket;
+    size_t buckets; /* a power of two */
+    size_t n;
+    struct rs_key key;
+};
+
+/* Makes a table for about `expected` flows. 0 or -RS_ENOMEM. */
+int flow_table_init(struct flow_table *t, size_t expected, struct rs_key key);
+void flow_table_free(struct flow_table *t); /* the flows themselves are the caller's */
+/* A flow with that tuple must not be in the table. */
+void flow_table_add(struct flow_table *t, struct flow *f);
+void flow_table_remove(struct flow_table *t, struct flow *f);
+/* Finds the flow of a packet with this tuple and says which way the packet goes; NULL if there is
+ * none. */
+struct flow *
+flow_table_find(const struct flow_table *t, const struct wire_tuple *packet, enum flow_dir *dir);
+
+#endif
