@@ -36,6 +36,8 @@ struct wire_segment {
     uint32_t payload_bytes;
 };
 
+/* The class of a TCP segment, by the rule at the enum. */
+enum seg_class seg_classify(uint16_t flags, uint32_t payload_bytes);
 const char *seg_class_name(enum seg_class c);
 
 #endif

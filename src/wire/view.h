@@ -77,6 +77,7 @@ struct wire_view {
     uint32_t seq, ack;
     uint16_t flags;         /* TCP, 12 bits, see above */
     uint16_t window;        /* TCP, as sent, not scaled */
+    uint16_t urgent;        /* TCP, urgent pointer */
     const uint8_t *options; /* TCP options, NULL when none; may be malformed: wire/options.h walks
                                them safely */
     uint8_t options_bytes;
@@ -97,7 +98,9 @@ enum wire_mode {
 
 /* Parses from the first byte of an IP header. `captured` bytes are readable. 0, -RS_ETRUNC (not
  * even an IP header), -RS_EPROTO (not IP, or a header that contradicts itself). The view is all
- * zero but for what was understood. */
+ * zero but for what was understood, also after an error. An unfragmented packet inside an IPv6
+ * fragment header (RFC 6946) is not a fragment. A quote fails only for its IP header: damage behind
+ * it leaves the parts after the damage out. */
 int wire_parse(struct wire_view *v, const uint8_t *bytes, size_t captured, enum wire_mode mode);
 
 static inline uint8_t wire_ecn(const struct wire_view *v)
@@ -111,8 +114,8 @@ static inline struct wire_tuple wire_view_tuple(const struct wire_view *v)
         .src = v->src, .dst = v->dst, .proto = v->proto, .sport = v->sport, .dport = v->dport};
 }
 
-/* True for ICMP and ICMPv6 errors (those that quote a packet: RFC 792, RFC 4443 2.1), false for
- * anything else. */
+/* True for ICMP and ICMPv6 errors (those that quote a packet: RFC 792, redirects among them; RFC
+ * 4443 2.1), false for anything else. */
 bool wire_is_icmp_error(const struct wire_view *v);
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Addresses as text: RFC 4291 2.2 in, RFC 5952 out (libc's converters follow both). */
+#include "wire/addr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/err.h"
+
+int wire_addr_parse(const char *text, struct wire_addr *out)
+{
+    struct wire_addr a = {0};
+    if (inet_pton(AF_INET, text, a.bytes) == 1)
+        a.family = 4;
+    else if (inet_pton(AF_INET6, text, a.bytes) == 1)
+        a.family = 6;
+    else
+        return -RS_EINVAL;
+    *out = a;
+    return 0;
+}
+
+char *wire_addr_format(const struct wire_addr *a, char text[WIRE_ADDR_TEXT])
+{
+    strcpy(text, "-");
+    if (a->family == 4)
+        inet_ntop(AF_INET, a->bytes, text, WIRE_ADDR_TEXT);
+    else if (a->family == 6)
+        inet_ntop(AF_INET6, a->bytes, text, WIRE_ADDR_TEXT);
+    return text;
+}
+
+bool wire_addr_equal(const struct wire_addr *a, const struct wire_addr *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+struct wire_tuple wire_tuple_swap(const struct wire_tuple *t)
+{
+    return (struct wire_tuple){
+        .src = t->dst, .dst = t->src, .proto = t->proto, .sport = t->dport, .dport = t->sport};
+}
