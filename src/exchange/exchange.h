@@ -24,7 +24,7 @@ enum exchange_status {
 };
 
 struct exchange_result { /* for the arm log; fixed size */
-    bool complete;       /* a whole, valid answer head was read */
+    bool complete;       /* a whole, valid answer head was read; tcp reads none: always true */
     uint16_t status;     /* HTTP status code; 0 none */
     uint64_t body_bytes; /* bytes of body seen */
     char server[32];     /* HTTP Server header, shortened; empty if none */

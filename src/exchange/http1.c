@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * HTTP/1.1, one GET: the request. http1_read.c reads the answer. */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "exchange/http1_int.h"
+
+/* Nothing that could end or split a header line; in a host no space either (RFC 9110 5.5, 7.2). */
+static bool is_clean(const char *text, char least)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < least || *text == 0x7f) /* bytes over 127 are negative where char is signed */
+            return false;
+    }
+    return true;
+}
+
+static int request(const struct exchange_target *t, uint8_t *out, size_t cap, size_t *n)
+{
+    const char *host = t->domain != NULL && t->domain[0] != '\0' ? t->domain : t->address;
+    const char *agent = t->user_agent != NULL ? t->user_agent : "rawspider";
+    char port[8] = "";
+
+    if (host == NULL || host[0] == '\0' || !is_clean(host, '!') || !is_clean(agent, ' '))
+        return -RS_EINVAL;
+    if (t->port != 80)
+        snprintf(port, sizeof port, ":%u", t->port);
+    int wanted = snprintf((char *)out, cap,
+                          "GET / HTTP/1.1\r\n"
+                          "Host: %s%s\r\n"
+                          "User-Agent: %s\r\n"
+                          "Accept: */*\r\n"
+                          "Connection: close\r\n"
+                          "\r\n",
+                          host, port, agent);
+    if (wanted < 0 || (size_t)wanted >= cap)
+        return -RS_ENOMEM;
+    *n = (size_t)wanted;
+    return 0;
+}
+
+const struct exchange exchange_http = {
+    .name = "http",
+    .default_port = 80,
+    .request = request,
+    .input = http1_input,
+    .end = http1_end,
+    .result = http1_result,
+};
