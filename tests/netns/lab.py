@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A small Internet in network namespaces: vantage point - router with middleboxes - servers.
 
     vp (vp0) --[ rawspider-path ]-- (rt0) rt (rt1) -- srv    nginx, ECN on (tcp_ecn=2)

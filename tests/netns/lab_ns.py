@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the lab needs of a network namespace: to run a command, open a socket or write a sysctl in
 it. The calling process itself never changes its namespace."""
 

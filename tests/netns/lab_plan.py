@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's plan: which boxes there are, what addresses they have, what they do to packets, and
 which conditions a right measurement of them gives. All of it is data; nothing here touches the
 system, so targets and expectations can be had without a lab being up (and without root).

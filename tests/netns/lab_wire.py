@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Packets as the lab's own tests see and send them: a sniffer, and bare TCP segments. Small on
 purpose, and no part of what it checks: the product's parser is another one."""
 
