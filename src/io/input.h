@@ -12,9 +12,11 @@
 #include "base/err.h"
 #include "wire/addr.h"
 
-#define INPUT_LINE_BYTES ((size_t)1 << 20) /* longest line that is measured, newline not counted   \
-                                            */
-#define INPUT_DOMAIN_BYTES 254             /* longest domain (RFC 1035 2.3.4, with a final dot) */
+#define INPUT_LINE_BYTES                                                                           \
+    ((size_t)1 << 20)           /* longest line that is measured, newline not counted              \
+                                 */
+#define INPUT_CUT_BYTES    4096 /* of a longer one, what the job keeps */
+#define INPUT_DOMAIN_BYTES 254  /* longest domain (RFC 1035 2.3.4, with a final dot) */
 
 enum input_format { INPUT_NDJSON, INPUT_CSV, INPUT_FORMAT_N };
 
@@ -23,7 +25,7 @@ struct job {
     uint64_t line;    /* of the input, from 1; blank lines count */
     const char *raw;  /* the JSON object as it stands in the line (or was made from the CSV row),
                        * from '{' to '}', no newline, no NUL behind it; or, when raw_is_json is
-                       * false, the line as it is (of a line too long, its first 4 KiB) */
+                       * false, the line as it is (of a line too long, its first INPUT_CUT_BYTES) */
     size_t raw_bytes; /* length of raw */
     bool raw_is_json; /* false: raw is arbitrary text or binary */
     struct wire_addr dip; /* family 0 when there is a problem with it */

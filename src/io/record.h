@@ -24,13 +24,17 @@
 #define RECORD_RAW_BYTES 4096 /* of input that is no JSON object, this much is kept as "in_raw" */
 #define RECORD_DEPTH     32   /* objects and arrays open at once, the record itself included */
 
+struct record_text { /* a growing buffer */
+    char *at;        /* owned */
+    size_t n, cap;   /* bytes used, bytes there */
+    bool failed;     /* memory ran out: the text is unfinished */
+};
+
 struct record {
-    char *text;     /* owned */
-    size_t n, cap;  /* bytes used, bytes there */
+    struct record_text text;
     uint32_t array; /* bit d: level d is an array, else an object */
     uint32_t begun; /* bit d: level d has a member already, so that a comma is due */
     unsigned depth; /* levels open */
-    bool failed;    /* memory ran out: the text is unfinished */
 };
 
 /* What the record starts from; the bytes are borrowed for the call only. */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct output {
+    int fd; /* ours: a file, or a duplicate of standard output */
+    uint64_t bytes;
+    int failed; /* errno of the write that failed; 0 none */
+    char name[];
+};
+
+static int open_fd(const char *path, bool append)
+{
+    if (path == NULL)
+        return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC);
+    return open(path, flags, 0666);
+}
+
+static int explain_open(const char *path, int errno_value, struct rs_err *err)
+{
+    if (path == NULL && errno_value == EBADF)
+        return rs_fail(err, RS_ESYS,
+                       "standard output is closed: name a file with --output, or redirect it");
+    int code = rs_fail_errno(err, errno_value, "cannot open %s for writing",
+                             path != NULL ? path : "standard output");
+    if (errno_value == ENOENT)
+        return -RS_ENOENT;
+    return errno_value == EISDIR ? -RS_EINVAL : code;
+}
+
+int output_open(struct output **out, const char *path, bool append, struct rs_err *err)
+{
+    *out = NULL;
+    if (path != NULL && strcmp(path, "-") == 0)
+        path = NULL;
+    const char *name = path != NULL ? path : "standard output";
+    struct output *o = calloc(1, sizeof *o + strlen(name) + 1);
+    if (o == NULL)
+        return rs_fail(err, RS_ENOMEM, "not enough memory for the output");
+    memcpy(o->name, name, strlen(name));
+    o->fd = open_fd(path, append);
+    if (o->fd < 0) {
+        int code = explain_open(path, errno, err);
+        free(o);
+        return code;
+    }
+    *out = o;
+    return 0;
+}
+
+static int explain_write(const struct output *out, int errno_value, struct rs_err *err)
+{
+    switch (errno_value) {
+    case EPIPE:
+        return rs_fail(err, RS_ESYS,
+                       "writing to %s failed: the program that read it has ended; records from "
+                       "here on are lost",
+                       out->name);
+    case ENOSPC:
+    case EDQUOT:
+        return rs_fail(
+            err, RS_ESYS,
+            "writing to %s failed: no space left (disk or quota); free some, and measure the "
+            "targets behind the last whole record again",
+            out->name);
+    case EFBIG:
+        return rs_fail(err, RS_ESYS, "writing to %s failed: file too large (see ulimit -f)",
+                       out->name);
+    default:
+        rs_fail_errno(err, errno_value,
+                      "writing to %s failed, check the device; records from here on are lost",
+                      out->name);
+        return -RS_ESYS;
+    }
+}
+
+/* Standard output may have been made non-blocking by whoever shares it. */
+static void wait_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    poll(&p, 1, -1);
+}
+
+int output_write(struct output *out, const char *record, size_t n, struct rs_err *err)
+{
+    if (out->failed != 0)
+        return explain_write(out, out->failed, err);
+    while (n > 0) {
+        ssize_t done = write(out->fd, record, n);
+        if (done >= 0) {
+            record += done;
+            n -= (size_t)done;
+            out->bytes += (uint64_t)done;
+        } else if (errno == EAGAIN) {
+            wait_writable(out->fd);
+        } else if (errno != EINTR) {
+            out->failed = errno;
+            return explain_write(out, out->failed, err);
+        }
+    }
+    return 0;
+}
+
+uint64_t output_bytes(const struct output *out)
+{
+    return out->bytes;
+}
+
+int output_close(struct output *out, struct rs_err *err)
+{
+    if (out == NULL)
+        return 0;
+    int code = 0;
+    int closed =
+        close(out->fd); /* also of a duplicate: the system then tells what it had put off */
+    if (out->failed == 0 && closed != 0 && errno != EINTR)
+        out->failed = errno;
+    if (out->failed != 0)
+        code = explain_write(out, out->failed, err);
+    free(out);
+    return code;
+}
