@@ -73,10 +73,10 @@ static int on_rule(void *ctx, const struct nlmsghdr *h)
 {
     struct fib *f = ctx;
     const struct fib_rule_hdr *r = mnl_nlmsg_get_payload(h);
-    const struct nlattr *a[FRA_TABLE + 1];
+    const struct nlattr *a[FRA_MAX + 1];
     if (r->family != netlink_family(f->family))
         return 0;
-    netlink_attrs(h, sizeof *r, a, FRA_TABLE + 1);
+    netlink_attrs(h, sizeof *r, a, FRA_MAX + 1);
     uint32_t table = a[FRA_TABLE] != NULL ? netlink_u32(a[FRA_TABLE]) : r->table;
     bool plain = r->dst_len == 0 && r->src_len == 0 && r->tos == 0 && r->action == FR_ACT_TO_TBL &&
                  a[FRA_IIFNAME] == NULL && a[FRA_OIFNAME] == NULL && a[FRA_FWMARK] == NULL &&
