@@ -304,17 +304,6 @@ void tcp_output(struct tcp *m, rs_mono now, struct tcp_out *out)
     tcp_on_output[m->state](m, now, out);
 }
 
-static enum seg_class class_of(uint16_t flags, uint32_t n)
-{
-    if ((flags & TCP_RST) != 0)
-        return SEG_RST;
-    if ((flags & TCP_SYN) != 0)
-        return SEG_SYN;
-    if (n > 0)
-        return SEG_DATA;
-    return (flags & TCP_FIN) != 0 ? SEG_FIN : SEG_ACK;
-}
-
 /* Data that starts right at SND.NXT is sent for good: it is in flight from now on. */
 static bool extends_stream(const struct tcp *m, uint32_t offset, const uint8_t *bytes, uint32_t n)
 {
@@ -336,7 +325,7 @@ bool tcp_craft(struct tcp *m,
         return false;
     bool fresh = extends_stream(m, offset, bytes, n);
     bool still_due = m->ack_due && (flags & (TCP_ACK | TCP_RST)) != TCP_ACK;
-    fill(m, s, now, class_of(flags, n));
+    fill(m, s, now, seg_classify(flags, n));
     m->ack_due = still_due;
     s->ordinal = 1;
     s->seq = m->c.iss + 1 + offset;

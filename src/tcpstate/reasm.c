@@ -3,6 +3,7 @@
  * TCP_REASM_MOST; what does not fit is left to the peer's retransmission. */
 #include <string.h>
 
+#include "base/cursor.h"
 #include "tcpstate/tcp_int.h"
 
 struct tcp_block { /* the head of a pool block, its bytes behind it */
@@ -111,14 +112,6 @@ void tcp_reap(struct tcp *m)
         m->n_held--;
         slab_put(m->c.reasm, b);
     }
-}
-
-static void put_be32(uint8_t *out, uint32_t v)
-{
-    out[0] = (uint8_t)(v >> 24);
-    out[1] = (uint8_t)(v >> 16);
-    out[2] = (uint8_t)(v >> 8);
-    out[3] = (uint8_t)v;
 }
 
 /* RFC 2018 4: the first block is the one with the newest segment, then the others. */

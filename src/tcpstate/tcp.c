@@ -257,6 +257,11 @@ bool tcp_quote_plausible(const struct tcp *m, uint32_t seq)
     return m->syns > 0 && seq_le(m->snd_una, seq) && seq_lt(seq, m->snd_nxt);
 }
 
+bool tcp_ack_plausible(const struct tcp *m, uint32_t ack)
+{
+    return m->syns > 0 && seq_lt(m->c.iss, ack) && seq_le(ack, m->snd_nxt);
+}
+
 unsigned tcp_syns_sent(const struct tcp *m)
 {
     return m->syns;

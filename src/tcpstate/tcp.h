@@ -206,6 +206,9 @@ bool tcp_over(const struct tcp *m);
 /* Whether an ICMP error that quotes `seq` (the first sequence number of the quoted segment) can be
  * about something we sent and that is unacknowledged (RFC 5927 4.1); in SYN-SENT only the SYN's. */
 bool tcp_quote_plausible(const struct tcp *m, uint32_t seq);
+/* Whether `ack` acknowledges something that we sent on this connection, so that its sender saw at least
+ * our SYN (RFC 5961 5.2). True also of old duplicates. */
+bool tcp_ack_plausible(const struct tcp *m, uint32_t ack);
 /* SYNs sent so far; ECN negotiated (RFC 3168 6.1.1). */
 unsigned tcp_syns_sent(const struct tcp *m);
 bool tcp_ecn_negotiated(const struct tcp *m);
