@@ -89,6 +89,9 @@ void cond_evaluate(const struct cond_table *t, const struct evidence *e, struct 
 /* Whether another confirmation round could change what is said: arms disagree, or an `every` row
  * waits for more. */
 bool cond_wants_confirmation(const struct cond_table *t, const struct evidence *e, uint32_t *arms);
+/* The attempt of an arm that the rows look at: the one that got furthest; NULL when none has
+ * evidence. */
+const struct attempt *cond_representative(const struct evidence *e, unsigned arm);
 enum connectivity cond_connectivity(const struct evidence *e, unsigned arm);
 
 #endif

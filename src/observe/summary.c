@@ -122,3 +122,10 @@ void summarise_arms(const struct evidence *e, struct arm_summary *out)
     for (unsigned arm = 0; arm < e->n_arms; arm++)
         summarise(e, arm, &out[arm]);
 }
+
+const struct attempt *cond_representative(const struct evidence *e, unsigned arm)
+{
+    struct arm_summary s;
+    summarise(e, arm, &s);
+    return s.representative;
+}

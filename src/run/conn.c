@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * One attempt of one arm: the TCP machine, the exchange and the rules brought together, from its
+ * first SYN to what came of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "run/engine_int.h"
+
+#define TTL_DEFAULT 64u /* what Linux sends */
+
+static const struct arm *conn_arm(const struct engine *e, const struct conn *c)
+{
+    return &e->config.plugin->arms[c->held->a.log.arm];
+}
+
+const struct exchange *conn_exchange(const struct engine *e, const struct conn *c)
+{
+    const char *name = conn_arm(e, c)->exchange;
+    return name == NULL ? e->config.exchange : exchange_find(name);
+}
+
+/* What the machine leaves open, then the arm's rules: the one place where arms differ (law 6). */
+void conn_prepare_segment(const struct engine *e,
+                          const struct target *t,
+                          unsigned arm,
+                          uint16_t ip_id,
+                          struct wire_segment *s)
+{
+    const struct arm *a = &e->config.plugin->arms[arm];
+    s->ttl = TTL_DEFAULT;
+    s->ip_flags = 2; /* DF */
+    s->ip_id = ip_id;
+    s->flow_label = (uint32_t)rs_siphash(&e->config.secret, &t->dip, sizeof t->dip) & 0xfffffu;
+    rules_apply(a->rules, a->n_rules, s);
+}
+
+static void send_segments(struct engine *e, struct conn *c)
+{
+    uint8_t packet[2048];
+    struct rs_err err;
+    for (unsigned i = 0; i < e->out.n_segments; i++) {
+        struct wire_segment s = e->out.segment[i];
+        size_t n;
+        if (s.cls == SEG_SYN && s.tries > 1) {
+            e->counters.syn_retransmissions++;
+            pace_left(e, c, false, false, (rs_mono){0}); /* unanswered: on its way no longer */
+        }
+        conn_prepare_segment(e, c->target, c->held->a.log.arm, c->ip_id++, &s);
+        int rc =
+            craft_packet(e->craft, &c->held->a.flow.tuple, &s, packet, sizeof packet, &n, &err);
+        if (rc == 0)
+            rc = e->ops.send(e->ops.ctx, packet, n, &c->target->hop);
+        pace_packet(e);
+        if (rc != 0) {
+            e->counters.send_errors++;
+            trace_note(e, c->target, &c->held->a.log, "not sent: %s",
+                       rc == -RS_EAGAIN ? "no room to send" : err.text);
+            if (s.cls == SEG_SYN && s.tries == 1)
+                conn_stop(e, c, OUTCOME_NOT_SENT, "no room to send", (rs_mono){0});
+        }
+    }
+    e->out.n_segments = 0;
+}
+
+static void end(struct engine *e, struct conn *c)
+{
+    if (c->ended)
+        return;
+    c->ended = true;
+    wheel_arm(&e->wheel, &c->timer.wheel, RS_NEVER);
+    list_append(&e->ended, &c->link);
+}
+
+static void start_close(struct engine *e, struct conn *c, rs_mono now)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    c->deadline = rs_mono_min(c->deadline, rs_mono_add(now, CLOSE_WAIT_MOST));
+    tcp_close(&c->tcp, now, &e->out);
+}
+
+static void exchange_ended(struct engine *e, struct conn *c, enum exchange_status s, rs_mono now)
+{
+    c->exchange_over = true;
+    c->exchange_done = s == EXCHANGE_DONE;
+    if (c->exchange_done)
+        e->counters.exchanges++;
+    start_close(e, c, now);
+}
+
+static void deliver(struct engine *e, struct conn *c, rs_mono now)
+{
+    const struct exchange *x = conn_exchange(e, c);
+    for (unsigned i = 0; i < e->out.n_data; i++) {
+        if (c->exchange_over) {
+            c->late_bytes += e->out.data[i].n;
+            continue;
+        }
+        enum exchange_status s =
+            x->input(c->exchange_state, e->out.data[i].bytes, e->out.data[i].n);
+        if (s != EXCHANGE_MORE)
+            exchange_ended(e, c, s, now);
+    }
+    e->out.n_data = 0;
+    if (c->late_bytes > LATE_BYTES_MOST && !tcp_over(&c->tcp)) {
+        tcp_abort(&c->tcp, now, &e->out);
+    }
+}
+
+static void established(struct engine *e, struct conn *c, rs_mono now)
+{
+    struct arm_log *log = &c->held->a.log;
+    c->established = true;
+    e->counters.established++;
+    if (log->answered_try == 0)
+        log->answered_try = (uint8_t)tcp_syns_sent(&c->tcp);
+    if (log->answered_try > 1)
+        e->counters.answered_late++;
+    pace_left(e, c, true, log->answered_try > 1, now);
+    if (c->script.n > 0)
+        return;
+    if (c->target->request_bytes == 0)
+        exchange_ended(e, c, EXCHANGE_DONE,
+                       now); /* nothing to say: the handshake was the exchange */
+    else
+        tcp_write(&c->tcp, c->target->request, c->target->request_bytes, now);
+}
+
+static void take_events(struct engine *e, struct conn *c, rs_mono now)
+{
+    uint32_t ev = e->out.events;
+    struct arm_log *log = &c->held->a.log;
+    log->tcp_events |= ev;
+    if (ev & TCP_EV_REFUSED) {
+        c->refused = true;
+        log->answered_try = (uint8_t)tcp_syns_sent(&c->tcp);
+    }
+    c->reset = c->reset || (ev & TCP_EV_RESET);
+    c->gave_up = c->gave_up || (ev & TCP_EV_GAVE_UP);
+    c->bad_synack = c->bad_synack || (ev & TCP_EV_BAD_SYNACK);
+    if ((ev & TCP_EV_ESTABLISHED) && !c->established)
+        established(e, c, now);
+    if (e->out.n_data > 0)
+        deliver(e, c, now);
+    if ((ev & TCP_EV_PEER_FIN) && !c->exchange_over) {
+        const struct exchange *x = conn_exchange(e, c);
+        exchange_ended(e, c, x->end(c->exchange_state), now);
+    } else if (ev & TCP_EV_PEER_FIN) {
+        start_close(e, c, now);
+    }
+}
+
+/* After any call into the machine: events, the script, what to send, the next timer, the end. */
+static void after(struct engine *e, struct conn *c, enum tcp_state before, rs_mono now)
+{
+    uint32_t said = e->out.events;
+    take_events(e, c, now);
+    if (c->script.n > 0 && !c->closing)
+        script_run(&c->script, &c->tcp, c->target->request, c->target->request_bytes, now, &e->out);
+    do {
+        e->out.more = false;
+        tcp_output(&c->tcp, now, &e->out);
+        send_segments(e, c);
+    } while (e->out.more);
+    if (c->target->traced) {
+        trace_events(e, c, said);
+        trace_state(e, c, before);
+    }
+    tcp_out_clear(&e->out);
+    if (c->ended)
+        return;
+    if (tcp_over(&c->tcp)) {
+        end(e, c);
+        return;
+    }
+    rs_mono at = rs_mono_min(c->deadline, tcp_next_expiry(&c->tcp));
+    wheel_arm(&e->wheel, &c->timer.wheel, rs_mono_min(at, script_next_expiry(&c->script)));
+}
+
+static void
+init_log(struct engine *e, struct conn *c, const struct plan_step *step, unsigned batch_order)
+{
+    struct target *t = c->target;
+    struct arm_log *log = &c->held->a.log;
+    log->line = t->line;
+    log->arm = step->arm;
+    log->port = step->port;
+    log->rerun = step->rerun;
+    log->round = t->round;
+    log->batch_order = (uint16_t)batch_order;
+    log->icmp_type = log->icmp_code = -1;
+    log->drops_from = (uint32_t)e->ops.drops(e->ops.ctx, false);
+    log->planned = e->ops.wall(e->ops.ctx);
+    log->deadline = (rs_wall){log->planned.ns + (int64_t)e->config.timeout_ns};
+    log->tuple = (struct wire_tuple){.src = t->hop.src,
+                                     .dst = t->dip,
+                                     .proto = IP_PROTO_TCP,
+                                     .sport = t->ports[step->port],
+                                     .dport = t->dport};
+}
+
+int conn_start(struct engine *e,
+               struct target *t,
+               const struct plan_step *step,
+               unsigned batch_order,
+               rs_mono now)
+{
+    struct conn *c = slab_get(&e->conns);
+    struct held *h = slab_get(&e->helds);
+    if (c == NULL || h == NULL || t->n_held == COND_ATTEMPTS) {
+        slab_put(&e->conns, c);
+        slab_put(&e->helds, h);
+        return -RS_ENOMEM;
+    }
+    *(t->last == NULL ? &t->first : &t->last->next) = h;
+    t->last = h;
+    t->n_held++;
+    t->running++;
+    c->target = t;
+    c->held = h;
+    list_init(&c->link);
+    wheel_timer_init(&c->timer.wheel);
+    c->timer.owner = TIMER_CONN;
+    init_log(e, c, step, batch_order);
+    flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
+    h->a.flow.owner = c;
+    flow_table_add(&e->flows, &h->a.flow);
+    const struct arm *arm = conn_arm(e, c);
+    script_init(&c->script, arm->steps, (uint16_t)arm->n_steps);
+    struct tcp_config config = {.iss = isn_for(e, &h->a.log.tuple, now),
+                                .ts_offset = tsval_offset(e, &t->dip),
+                                .timestamps = true,
+                                .sack_permitted = true,
+                                .window_scale = true,
+                                .mss = t->dip.family == 4 ? 1460 : 1440,
+                                .wscale = 7,
+                                .ecn = e->ecn_arm[step->arm],
+                                .reasm = &e->reasm};
+    tcp_init(&c->tcp, &config);
+    c->ip_id = e->ip_id = (uint16_t)(e->ip_id + 0x101u);
+    c->deadline = rs_mono_add(now, e->config.timeout_ns);
+    e->counters.connections++;
+    pace_started(e, c);
+    tcp_out_clear(&e->out);
+    tcp_open(&c->tcp, now);
+    after(e, c, TCP_CLOSED, now);
+    return 0;
+}
+
+/* RFC 5961 5.2 as a question: does the acknowledgement prove that its sender saw our SYN? */
+static bool proves_sight(const struct conn *c, const struct wire_view *v)
+{
+    return (v->flags & TCP_ACK) && !(v->flags & TCP_RST) && tcp_ack_plausible(&c->tcp, v->ack);
+}
+
+void conn_segment(
+    struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now)
+{
+    enum tcp_state before = tcp_state(&c->tcp);
+    struct flow *f = &c->held->a.flow;
+    if (c->ended) { /* over, not yet settled: still evidence, nothing to do */
+        if (proves_sight(c, v))
+            flow_packet(f, v, FLOW_REV, at);
+        return;
+    }
+    tcp_out_clear(&e->out);
+    int rc = tcp_input(&c->tcp, v, now, &e->out);
+    /* Old duplicates are unacceptable to TCP and yet real; a forged segment knows no sequence
+     * number of ours. */
+    if (rc == 0 || proves_sight(c, v))
+        flow_packet(f, v, FLOW_REV, at);
+    else
+        e->counters.unbelievable++;
+    after(e, c, before, now);
+}
+
+void conn_expire(struct engine *e, struct conn *c, rs_mono now)
+{
+    enum tcp_state before = tcp_state(&c->tcp);
+    tcp_out_clear(&e->out);
+    if (rs_mono_reached(c->deadline, now)) {
+        trace_note(e, c->target, &c->held->a.log, "timer: deadline of the attempt");
+        c->gave_up = c->gave_up || !c->exchange_over;
+        tcp_abort(&c->tcp, now, &e->out);
+    } else if (rs_mono_reached(tcp_next_expiry(&c->tcp), now)) {
+        trace_note(e, c->target, &c->held->a.log, "timer: tcp");
+        tcp_expire(&c->tcp, now, &e->out);
+    }
+    after(e, c, before, now);
+}
+
+void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now)
+{
+    if (c->ended)
+        return;
+    struct arm_log *log = &c->held->a.log;
+    log->outcome = (uint8_t)why;
+    snprintf(log->why, sizeof log->why, "%s", text);
+    end(e, c);
+    if (why == OUTCOME_NOT_SENT)
+        return; /* nothing is out there that must be closed */
+    tcp_out_clear(&e->out);
+    tcp_abort(&c->tcp, now, &e->out);
+    tcp_output(&c->tcp, now, &e->out);
+    send_segments(e, c);
+    tcp_out_clear(&e->out);
+}
+
+static enum outcome judge(const struct conn *c)
+{
+    if (c->established) {
+        if (c->exchange_done)
+            return OUTCOME_EXCHANGED;
+        if (c->reset)
+            return OUTCOME_HS_THEN_RST;
+        return c->gave_up ? OUTCOME_HS_THEN_STALL : OUTCOME_SYNACK;
+    }
+    if (c->refused)
+        return OUTCOME_RST;
+    if (c->icmp_seen)
+        return OUTCOME_ICMP;
+    return c->bad_synack ? OUTCOME_BAD_SYNACK : OUTCOME_TIMEOUT;
+}
+
+/* Would an answer that the capture lost have made another outcome of it? */
+static bool misses_a_reply(enum outcome o)
+{
+    return o == OUTCOME_TIMEOUT || o == OUTCOME_ICMP || o == OUTCOME_BAD_SYNACK ||
+           o == OUTCOME_HS_THEN_STALL || o == OUTCOME_SYNACK;
+}
+
+void conn_settle(struct engine *e, struct conn *c, rs_mono now)
+{
+    struct target *t = c->target;
+    struct arm_log *log = &c->held->a.log;
+    const struct exchange *x = conn_exchange(e, c);
+    struct exchange_result result;
+    memset(&result, 0, sizeof result);
+    x->result(c->exchange_state, &result);
+    log->exchange_complete = c->exchange_done;
+    log->exchange_status = result.status;
+    log->body_bytes = (uint32_t)result.body_bytes;
+    log->syns_sent = (uint8_t)tcp_syns_sent(&c->tcp);
+    log->ended = e->ops.wall(e->ops.ctx);
+    if (log->outcome == OUTCOME_NONE)
+        log->outcome = (uint8_t)judge(c);
+    bool missing = misses_a_reply((enum outcome)log->outcome);
+    log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
+    if (missing && log->drops_to != log->drops_from) {
+        log->outcome = OUTCOME_NOT_CAPTURED;
+        e->counters.not_captured++;
+        engine_pressure(e, now);
+    }
+    /* Where the peer closed first and our FIN is acknowledged, nothing can come any more. */
+    e->untidy =
+        e->untidy || !(log->tcp_events & TCP_EV_CLOSED) || tcp_state(&c->tcp) == TCP_TIME_WAIT;
+    trace_note(e, t, log, "ended: %s", outcome_name((enum outcome)log->outcome));
+    pace_left(e, c, false, false, now);
+    flow_table_remove(&e->flows, &c->held->a.flow);
+    c->held->a.flow.owner = NULL;
+    tcp_release(&c->tcp);
+    record_arm_log(e, t, log);
+    slab_put(&e->conns, c);
+    t->running--;
+    target_attempt_over(e, t, log, now);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Making and driving the engine: jobs in, packets in, the turn. */
+#include "run/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/engine_int.h"
+
+#define REQUEST_BYTES 1400u /* one segment: a request must not straddle two */
+#define STARTS_A_TURN 64u   /* so that reading the capture is never starved */
+
+/* What the arm's rules make of a SYN decides what the machine negotiates (RFC 3168 6.1.1). */
+static bool is_ecn_setup(const struct arm *a)
+{
+    struct wire_segment syn = {
+        .cls = SEG_SYN, .ordinal = 1, .tries = 1, .state = TCP_SYN_SENT, .flags = TCP_SYN};
+    rules_apply(a->rules, a->n_rules, &syn);
+    return (syn.flags & (TCP_AE | TCP_CWR | TCP_ECE)) == (TCP_CWR | TCP_ECE);
+}
+
+static int check(const struct engine_config *config, struct rs_err *err)
+{
+    const struct plugin *p = config->plugin;
+    if (p->size != sizeof(struct plugin))
+        return rs_fail(err, RS_EINVAL, "plugin %s was built for another version", p->name);
+    if (p->n_arms < 2 || p->n_arms > COND_ARMS)
+        return rs_fail(err, RS_EINVAL, "plugin %s: 2 to %d arms are needed, it has %zu", p->name,
+                       COND_ARMS, p->n_arms);
+    if (config->n_ports < p->n_arms)
+        return rs_fail(err, RS_EINVAL, "%u source ports are too few: plugin %s has %zu arms",
+                       config->n_ports, p->name, p->n_arms);
+    for (size_t i = 0; i < p->n_arms; i++)
+        if (p->arms[i].exchange != NULL && exchange_find(p->arms[i].exchange) == NULL)
+            return rs_fail(err, RS_EINVAL, "plugin %s: no exchange '%s'", p->name,
+                           p->arms[i].exchange);
+    return 0;
+}
+
+int engine_new(struct engine **out,
+               const struct engine_config *config,
+               const struct engine_ops *ops,
+               rs_mono now,
+               struct rs_err *err)
+{
+    int rc = check(config, err);
+    if (rc != 0)
+        return rc;
+    struct engine *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return rs_fail(err, RS_ENOMEM, "no memory for the engine");
+    e->config = *config;
+    e->ops = *ops;
+    const struct plugin *p = config->plugin;
+    for (size_t i = 0; i < p->n_arms; i++) {
+        e->arm_names[i] = p->arms[i].name;
+        e->ecn_arm[i] = is_ecn_setup(&p->arms[i]);
+    }
+    size_t conns = (size_t)config->targets_most * p->n_arms;
+    slab_init(&e->targets, sizeof(struct target), config->targets_most);
+    slab_init(&e->conns, sizeof(struct conn), conns);
+    slab_init(&e->helds, sizeof(struct held), (size_t)config->targets_most * COND_ATTEMPTS);
+    slab_init(&e->reasm, TCP_REASM_BLOCK, conns < 16384 ? conns : 16384);
+    e->addr_buckets = 1024;
+    while (e->addr_buckets < config->targets_most)
+        e->addr_buckets *= 2;
+    e->addr_bucket = calloc(e->addr_buckets, sizeof *e->addr_bucket);
+    list_init(&e->ready);
+    list_init(&e->ended);
+    record_init(&e->record);
+    rs_rand_seed(&e->rand, config->seed);
+    e->port_cursor = (unsigned)rs_rand_below(&e->rand, config->n_ports);
+    e->ip_id = (uint16_t)rs_rand_next(&e->rand);
+    wheel_init(&e->wheel, now);
+    pace_init(e, now);
+    e->craft = craft_new(err);
+    if (e->craft == NULL)
+        rc = -RS_ESYS;
+    else if (e->addr_bucket == NULL || flow_table_init(&e->flows, conns, config->secret) != 0)
+        rc = rs_fail(err, RS_ENOMEM, "no memory for tables of %u targets", config->targets_most);
+    else
+        rc = cond_table_new(&e->table, p->conditions, p->n_conditions, e->arm_names,
+                            (unsigned)p->n_arms, err);
+    if (rc != 0) {
+        engine_free(e);
+        return rc;
+    }
+    *out = e;
+    return 0;
+}
+
+void engine_free(struct engine *e)
+{
+    if (e == NULL)
+        return;
+    craft_free(e->craft);
+    cond_table_free(e->table);
+    flow_table_free(&e->flows);
+    free(e->addr_bucket);
+    record_free(&e->record);
+    slab_free(&e->targets);
+    slab_free(&e->conns);
+    slab_free(&e->helds);
+    slab_free(&e->reasm);
+    free(e);
+}
+
+bool engine_has_room(const struct engine *e)
+{
+    return e->in_flight < e->config.targets_most;
+}
+
+/* Text and request of a job, in the target's own memory. */
+static int fill(struct engine *e, struct target *t, const struct job *job)
+{
+    size_t domain = job->domain == NULL ? 0 : strlen(job->domain) + 1;
+    uint8_t request[REQUEST_BYTES];
+    char literal[WIRE_ADDR_TEXT], bracketed[WIRE_ADDR_TEXT + 2];
+    size_t n = 0;
+    wire_addr_format(&job->dip, literal);
+    snprintf(bracketed, sizeof bracketed, job->dip.family == 6 ? "[%s]" : "%s", literal);
+    t->dport = job->dp != 0 ? job->dp : e->config.exchange->default_port;
+    struct exchange_target to = {.domain = job->domain,
+                                 .address = bracketed,
+                                 .port = t->dport,
+                                 .user_agent = e->config.user_agent};
+    int rc = e->config.exchange->request(&to, request, sizeof request, &n);
+    if (rc != 0)
+        return rc;
+    t->text = malloc(job->raw_bytes + domain + 1);
+    t->request = malloc(n + 1);
+    if (t->text == NULL || t->request == NULL)
+        return -RS_ENOMEM;
+    memcpy(t->text, job->raw, job->raw_bytes);
+    if (domain != 0)
+        memcpy(t->text + job->raw_bytes, job->domain, domain);
+    memcpy(t->request, request, n);
+    t->raw_bytes = (uint32_t)job->raw_bytes;
+    t->request_bytes = (uint16_t)n;
+    t->has_domain = domain != 0;
+    return 0;
+}
+
+static struct target *make_target(struct engine *e, const struct job *job)
+{
+    struct target *t = slab_get(&e->targets);
+    if (t == NULL)
+        return NULL;
+    list_init(&t->link);
+    list_init(&t->waiters);
+    wheel_timer_init(&t->timer.wheel);
+    t->timer.owner = TIMER_TARGET;
+    t->line = job->line;
+    t->dip = job->dip;
+    t->traced = e->config.trace.family != 0 && wire_addr_equal(&e->config.trace, &job->dip);
+    e->in_flight++;
+    return t;
+}
+
+int engine_add(struct engine *e, const struct job *job, rs_mono now)
+{
+    if (!engine_has_room(e))
+        return -RS_EAGAIN;
+    struct target *t = make_target(e, job);
+    if (t == NULL)
+        return -RS_ENOMEM;
+    int rc = fill(e, t, job);
+    if (rc != 0) {
+        target_free(e, t);
+        if (rc == -RS_ENOMEM)
+            return rc;
+        engine_refuse(e, job, "measure.invalid_input", "the domain does not fit into a request");
+        return 0;
+    }
+    target_ready(e, t, now);
+    return 0;
+}
+
+void engine_refuse(struct engine *e,
+                   const struct job *job,
+                   const char *condition,
+                   const char *problem)
+{
+    record_refused(e, job, condition, problem);
+}
+
+int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct rs_err *err)
+{
+    struct hop hop;
+    int rc = e->ops.route(e->ops.ctx, &job->dip, now, &hop, err);
+    if (rc != 0)
+        return rc;
+    struct target t = {.dip = job->dip, .hop = hop};
+    for (unsigned arm = 0; arm < e->config.plugin->n_arms; arm++) {
+        struct wire_tuple tuple = {.src = hop.src,
+                                   .dst = job->dip,
+                                   .proto = IP_PROTO_TCP,
+                                   .sport = e->config.ports[e->port_cursor++ % e->config.n_ports],
+                                   .dport =
+                                       job->dp != 0 ? job->dp : e->config.exchange->default_port};
+        struct tcp_config config = {.iss = isn_for(e, &tuple, now),
+                                    .ts_offset = tsval_offset(e, &job->dip),
+                                    .timestamps = true,
+                                    .sack_permitted = true,
+                                    .window_scale = true,
+                                    .mss = job->dip.family == 4 ? 1460 : 1440,
+                                    .wscale = 7,
+                                    .ecn = e->ecn_arm[arm]};
+        struct tcp m;
+        uint8_t packet[2048];
+        size_t n;
+        tcp_init(&m, &config);
+        tcp_out_clear(&e->out);
+        tcp_open(&m, now);
+        tcp_output(&m, now, &e->out);
+        for (unsigned i = 0; i < e->out.n_segments && rc == 0; i++) {
+            conn_prepare_segment(e, &t, arm, e->ip_id++, &e->out.segment[i]);
+            rc = craft_packet(e->craft, &tuple, &e->out.segment[i], packet, sizeof packet, &n, err);
+            if (rc == 0)
+                rc = e->ops.send(e->ops.ctx, packet, n, &hop);
+        }
+        tcp_release(&m);
+    }
+    return rc;
+}
+
+static void start_ready(struct engine *e, rs_mono now)
+{
+    unsigned starts = 0;
+    while (!list_empty(&e->ready) && starts++ < STARTS_A_TURN && pace_allows(e, now)) {
+        struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
+        list_remove(&t->link);
+        target_launch(e, t, now);
+    }
+}
+
+static void run_timers(struct engine *e, rs_mono now)
+{
+    struct wheel_timer *w;
+    while ((w = wheel_pop(&e->wheel, now)) != NULL) {
+        struct timer *timer = LIST_ENTRY(w, struct timer, wheel);
+        if (timer->owner == TIMER_CONN)
+            conn_expire(e, LIST_ENTRY(timer, struct conn, timer), now);
+        else
+            target_ready(e, LIST_ENTRY(timer, struct target, timer), now);
+    }
+}
+
+static void settle(struct engine *e, rs_mono now)
+{
+    /* Only what ended before the flush: its last packets have reached the flow records. */
+    while (!list_empty(&e->ended)) {
+        struct conn *c = LIST_ENTRY(e->ended.next, struct conn, link);
+        list_remove(&c->link);
+        conn_settle(e, c, now);
+    }
+}
+
+rs_mono engine_turn(struct engine *e, rs_mono now)
+{
+    pace_refill(e, now);
+    run_timers(e, now);
+    start_ready(e, now);
+    if (e->ops.flush(e->ops.ctx) == 0)
+        settle(e, now);
+    if (e->in_flight == 0)
+        return RS_NEVER;
+    rs_mono next =
+        e->wheel.armed > 0 || !list_empty(&e->ended) ? rs_mono_add(now, WHEEL_TICK) : RS_NEVER;
+    return list_empty(&e->ready) ? next : rs_mono_min(next, pace_next(e, now));
+}
+
+bool engine_idle(const struct engine *e)
+{
+    return e->in_flight == 0;
+}
+
+unsigned engine_in_flight(const struct engine *e)
+{
+    return e->in_flight;
+}
+
+bool engine_untidy(const struct engine *e)
+{
+    return e->untidy;
+}
+
+static struct target *any_target(struct engine *e)
+{
+    for (size_t i = 0; i < e->addr_buckets; i++)
+        if (e->addr_bucket[i] != NULL)
+            return e->addr_bucket[i];
+    return NULL;
+}
+
+void engine_stop(struct engine *e, rs_mono now)
+{
+    for (size_t i = 0; i < e->flows.buckets; i++)
+        for (struct flow *f = e->flows.bucket[i]; f != NULL; f = f->table_next) {
+            struct conn *c = f->owner;
+            c->target->stopping = true;
+            conn_stop(e, c, OUTCOME_STOPPED, "the run was stopped", now);
+        }
+    e->ops.flush(e->ops.ctx);
+    settle(e, now);
+    struct target *t; /* what is left waits for its turn, its address, a neighbour or a round */
+    while ((t = any_target(e)) != NULL) {
+        snprintf(t->problem, sizeof t->problem, "the run was stopped");
+        t->stopping = true;
+        target_finish(e, t);
+    }
+}
+
+const struct engine_counters *engine_counters(const struct engine *e)
+{
+    return &e->counters;
+}
+
+size_t engine_target_bytes(const struct engine *e)
+{
+    return e->targets.block_bytes +
+           e->config.plugin->n_arms * (e->conns.block_bytes + e->helds.block_bytes);
+}

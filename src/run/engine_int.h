@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the files of this folder share: the structs of a target and of a connection in flight. */
+#ifndef RS_RUN_ENGINE_INT_H
+#define RS_RUN_ENGINE_INT_H
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+#include "craft/craft.h"
+#include "io/record.h"
+#include "observe/condition.h"
+#include "observe/table.h"
+#include "run/engine.h"
+#include "tcpstate/step.h"
+#include "tcpstate/tcp.h"
+
+#define PLAN_MOST       (3 * COND_ARMS)
+#define RERUNS_MOST     2u /* times that a spoilt attempt is made again */
+#define RERUN_DELAY     (500 * RS_MS)
+#define CLOSE_WAIT_MOST (2 * RS_SEC) /* for the peer's part of an orderly close */
+#define LATE_BYTES_MOST                                                                            \
+    (64u * 1024u) /* that a peer may still send after our close before we reset */
+#define NEIGHBOUR_RETRY (20 * RS_MS)
+
+struct held { /* an attempt and its place in its target's history */
+    struct attempt a;
+    struct held *next;
+};
+
+enum timer_owner { TIMER_CONN, TIMER_TARGET };
+
+struct timer {
+    struct wheel_timer wheel;
+    enum timer_owner owner;
+};
+
+struct conn { /* one attempt while it runs */
+    struct tcp tcp;
+    struct script script;
+    struct timer timer;
+    struct list link; /* in engine.ended, once it is over */
+    struct target *target;
+    struct held *held;
+    rs_mono deadline;
+    uint32_t late_bytes;
+    uint16_t ip_id;
+    bool ended, established, closing, exchange_over, exchange_done;
+    bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
+    uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
+};
+
+struct plan_step {
+    uint8_t arm, port, rerun;
+};
+
+struct target {
+    struct list link;    /* engine.ready, or alone */
+    struct list waiters; /* targets of the same address that wait for this one */
+    struct target *addr_next;
+    struct timer timer;
+    uint64_t line;
+    char *text; /* owned: raw input, then domain with NUL; the request in a block of its own */
+    uint8_t *request; /* owned; the bytes of the exchange, the same for every arm */
+    uint32_t raw_bytes;
+    uint16_t request_bytes;
+    uint16_t dport;
+    bool has_domain, traced, parallel, addr_held, stopping;
+    struct wire_addr dip;
+    struct hop hop;
+    bool routed;
+    uint8_t round, plan_n, plan_at, running, reruns;
+    uint16_t ports[COND_ARMS];
+    struct plan_step plan[PLAN_MOST];
+    struct held *first, *last;
+    uint8_t n_held;
+    rs_wall from, to;
+    char problem[80];
+};
+
+struct engine {
+    struct engine_config config;
+    struct engine_ops ops;
+    struct engine_counters counters;
+    struct craft *craft;
+    struct cond_table *table;
+    const char *arm_names[COND_ARMS];
+    struct slab targets, conns, helds, reasm;
+    struct flow_table flows;
+    struct target **addr_bucket;
+    size_t addr_buckets;
+    struct wheel wheel;
+    struct list ready; /* targets whose next arms may leave */
+    struct list ended; /* connections that are over and wait for the flush */
+    struct record record;
+    struct rs_rand rand;
+    unsigned in_flight;
+    unsigned port_cursor;
+    uint16_t ip_id;
+    bool ecn_arm[COND_ARMS]; /* the rules make an ECN-setup SYN of this arm's SYN */
+    /* pacing */
+    double tokens;
+    rs_mono tokens_at, hold_until, cut_at;
+    unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
+    bool untidy;                                /* see engine_untidy */
+    uint64_t notices;                           /* bits of what was told already */
+    struct tcp_out out;                         /* scratch */
+};
+
+/* isn.c */
+uint32_t isn_for(const struct engine *e, const struct wire_tuple *t, rs_mono now);
+uint32_t tsval_offset(const struct engine *e, const struct wire_addr *dst);
+
+/* conn.c */
+int conn_start(struct engine *e,
+               struct target *t,
+               const struct plan_step *step,
+               unsigned batch_order,
+               rs_mono now);
+void conn_segment(
+    struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now);
+void conn_expire(struct engine *e, struct conn *c, rs_mono now);
+void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now);
+void conn_settle(struct engine *e,
+                 struct conn *c,
+                 rs_mono now); /* after the flush: judge, log, release */
+const struct exchange *conn_exchange(const struct engine *e, const struct conn *c);
+void conn_prepare_segment(const struct engine *e,
+                          const struct target *t,
+                          unsigned arm,
+                          uint16_t ip_id,
+                          struct wire_segment *s);
+
+/* target.c */
+void target_ready(struct engine *e, struct target *t, rs_mono now);
+bool target_launch(struct engine *e,
+                   struct target *t,
+                   rs_mono now); /* true: it may go; false: it waits */
+void target_attempt_over(struct engine *e,
+                         struct target *t,
+                         const struct arm_log *log,
+                         rs_mono now);
+void target_finish(struct engine *e, struct target *t);
+void target_free(struct engine *e, struct target *t);
+struct target *target_find(const struct engine *e, const struct wire_addr *a);
+void target_evidence(const struct engine *e, const struct target *t, struct evidence *out);
+
+/* pace.c */
+void pace_init(struct engine *e, rs_mono now);
+void pace_refill(struct engine *e, rs_mono now);
+bool pace_allows(const struct engine *e, rs_mono now);
+rs_mono pace_next(const struct engine *e, rs_mono now);
+void pace_packet(struct engine *e);
+void pace_started(struct engine *e, struct conn *c);
+void pace_left(struct engine *e, struct conn *c, bool answered, bool late, rs_mono now);
+
+/* record.c */
+void record_target(struct engine *e, struct target *t);
+void record_refused(struct engine *e,
+                    const struct job *job,
+                    const char *condition,
+                    const char *problem);
+void record_arm_log(struct engine *e, const struct target *t, const struct arm_log *log);
+
+/* trace.c: all do nothing unless the target is traced */
+void trace_packet(struct engine *e,
+                  const struct target *t,
+                  const struct arm_log *log,
+                  const struct wire_view *v,
+                  const char *way,
+                  rs_wall at,
+                  const struct conn *c);
+__attribute__((format(printf, 4, 5))) void trace_note(
+    struct engine *e, const struct target *t, const struct arm_log *log, const char *format, ...);
+void trace_state(struct engine *e, const struct conn *c, enum tcp_state before);
+void trace_events(struct engine *e, const struct conn *c, uint32_t events);
+void trace_verdict(struct engine *e, const struct target *t, const struct verdict *v);
+
+void notice_once(struct engine *e, unsigned bit, const char *text);
+
+#endif

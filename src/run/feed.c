@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Jobs in and records out: one input line, exactly one record (law 4). */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/clock.h"
+#include "run/measure_int.h"
+
+#define JOBS_A_TURN 512u /* so that reading a file never starves the capture */
+
+void measure_fail(struct measure *m, const char *text)
+{
+    if (m->failed)
+        return;
+    m->failed = true;
+    if (text != m->err->text)
+        snprintf(m->err->text, sizeof m->err->text, "%s", text);
+    if (m->loop != NULL)
+        loop_stop(m->loop);
+}
+
+void measure_record(void *ctx, const char *text, size_t n)
+{
+    struct measure *m = ctx;
+    if (m->failed)
+        return;
+    if (output_write(m->output, text, n, m->err) != 0)
+        measure_fail(m, m->err->text);
+    else
+        m->records++;
+}
+
+/* A job that will not be measured gets its record at once. */
+static bool refused(struct measure *m, const struct job *job)
+{
+    if (job->problem[0] != '\0') {
+        m->invalid++;
+        m->ui->notice(m->ui->ctx, job->problem);
+        engine_refuse(m->engine, job, "measure.invalid_input", job->problem);
+        return true;
+    }
+    const char *entry = blocklist_match(m->blocklist, &job->dip);
+    if (entry != NULL) {
+        char text[256], addr[WIRE_ADDR_TEXT];
+        m->blocked++;
+        snprintf(text, sizeof text, "%s is on the blocklist: %s", wire_addr_format(&job->dip, addr),
+                 entry);
+        engine_refuse(m->engine, job, "measure.blocked", text);
+        return true;
+    }
+    return false;
+}
+
+/* True when there may be more to read now. */
+static bool feed_one(struct measure *m, rs_mono now)
+{
+    struct job job;
+    if (m->o->max_targets != 0 && m->jobs >= m->o->max_targets) {
+        m->input_ended = true;
+        m->limit_reached = true;
+        return false;
+    }
+    int rc = input_next(m->input, &job);
+    if (rc == -RS_EAGAIN)
+        return false;
+    if (rc != 0) {
+        m->input_ended = true;
+        if (rc != -RS_EEND) {
+            m->ui->notice(m->ui->ctx, input_error(m->input));
+            m->lost = true;
+        }
+        return false;
+    }
+    m->lines++;
+    m->jobs++;
+    if (!refused(m, &job) && engine_add(m->engine, &job, now) != 0) {
+        engine_refuse(m->engine, &job, "measure.incomplete", "no memory for another target");
+        m->lost = true;
+    }
+    return !m->failed;
+}
+
+void measure_feed(struct measure *m, rs_mono now)
+{
+    unsigned n = 0;
+    while (!m->input_ended && !m->stopping && engine_has_room(m->engine) && n++ < JOBS_A_TURN)
+        if (!feed_one(m, now))
+            break;
+    if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
+        if (m->input_ended || m->stopping)
+            loop_unwatch(m->loop, m->input_watch);
+        else if (engine_has_room(m->engine))
+            loop_resume(m->loop, m->input_watch);
+        else
+            loop_pause(m->loop, m->input_watch);
+    }
+}
+
+/* Waits for a pipe: there is no event loop in a dry run. */
+static int next_job(struct measure *m, struct job *job)
+{
+    int rc;
+    while ((rc = input_next(m->input, job)) == -RS_EAGAIN) {
+        struct pollfd p = {.fd = input_fd(m->input), .events = POLLIN};
+        poll(&p, 1, -1);
+    }
+    return rc;
+}
+
+int measure_dryrun(struct measure *m)
+{
+    struct job job;
+    int rc = 0;
+    while ((m->o->max_targets == 0 || m->jobs < m->o->max_targets) &&
+           (rc = next_job(m, &job)) == 0) {
+        struct rs_err why = {""};
+        char addr[WIRE_ADDR_TEXT];
+        m->jobs++;
+        if (job.problem[0] != '\0') {
+            m->ui->notice(m->ui->ctx, job.problem);
+            continue;
+        }
+        const char *entry = blocklist_match(m->blocklist, &job.dip);
+        if (entry != NULL)
+            rs_fail(&why, RS_EINVAL, "line %llu: %s is on the blocklist: %s",
+                    (unsigned long long)job.line, wire_addr_format(&job.dip, addr), entry);
+        else
+            engine_dryrun(m->engine, &job, clock_mono(), &why);
+        if (why.text[0] != '\0')
+            m->ui->notice(m->ui->ctx, why.text);
+    }
+    if (rc != 0 && rc != -RS_EEND)
+        return rs_fail(m->err, (enum rs_code) - rc, "%s", input_error(m->input));
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The state of a measurement, shared by the files that set it up, feed it and run it. */
+#ifndef RS_RUN_MEASURE_INT_H
+#define RS_RUN_MEASURE_INT_H
+
+#include "craft/craft.h"
+#include "io/blocklist.h"
+#include "io/input.h"
+#include "io/output.h"
+#include "net/capture.h"
+#include "net/guard.h"
+#include "net/iface.h"
+#include "net/inject.h"
+#include "net/loop.h"
+#include "net/pcapout.h"
+#include "net/route.h"
+#include "run/measure.h"
+
+struct measure {
+    const struct measure_options *o;
+    const struct measure_ui *ui;
+    struct iface iface;
+    struct input *input;
+    struct output *output, *arm_log;
+    struct blocklist *blocklist;
+    struct capture *capture;
+    struct guard *guard;
+    struct inject *inject;
+    struct router *router;
+    struct loop *loop;
+    struct engine *engine;
+    struct craft *craft; /* for ARP and NDP */
+    struct pcapout *pcap;
+    int input_watch; /* -1 none */
+    struct capture_stats drops;
+    rs_mono drops_at, started, next_progress, drain_until, busy_until;
+    uint64_t lines, records, blocked, invalid, jobs;
+    bool input_ended, limit_reached, lost, stopping, failed;
+    int signo, signals;
+    struct rs_err *err; /* of measure_run */
+};
+
+/* setup.c */
+int measure_open(struct measure *m);
+void measure_close(struct measure *m);
+
+/* feed.c */
+void measure_feed(struct measure *m, rs_mono now); /* reads jobs as long as the engine has room */
+int measure_dryrun(struct measure *m);
+void measure_record(void *ctx, const char *text, size_t n);
+
+/* metadata.c */
+int measure_metadata(struct measure *m, struct rs_err *err);
+void measure_fill_progress(struct measure *m, struct measure_progress *p);
+
+void measure_fail(struct measure *m, const char *text);
+
+#endif
