@@ -239,7 +239,7 @@ static void on_name(struct http *h, uint8_t c)
     }
     if (c != ':') {
         for (unsigned f = 0; f < FIELD_N; f++) {
-            if (h->candidates >> f & 1u &&
+            if ((h->candidates & 1u << f) &&
                 (c == '\0' || (uint8_t)field_names[f][h->at] != lower(c)))
                 h->candidates = (uint8_t)(h->candidates & ~(1u << f));
         }
@@ -248,7 +248,7 @@ static void on_name(struct http *h, uint8_t c)
         return;
     }
     for (unsigned f = 0; f < FIELD_N; f++) {
-        if (h->candidates >> f & 1u && field_names[f][h->at] == '\0')
+        if ((h->candidates & 1u << f) && field_names[f][h->at] == '\0')
             h->field = (uint8_t)f;
     }
     h->at = 0;

@@ -233,3 +233,18 @@ const char *recipe_of_segment(const struct wire_segment *s, uint32_t seq_base, u
     view_of(&v, s);
     return recipe_of(&v, seq_base, ack_base);
 }
+
+size_t recipe_hex(const char *hex, uint8_t *out, size_t cap)
+{
+    size_t n = 0;
+    unsigned byte;
+    int used;
+    whole = hex;
+    for (spaces(&hex); *hex != '\0'; spaces(&hex)) {
+        if (n == cap || sscanf(hex, "%2x%n", &byte, &used) != 1 || used != 2)
+            wrong(hex, "no byte");
+        out[n++] = (uint8_t)byte;
+        hex += 2;
+    }
+    return n;
+}

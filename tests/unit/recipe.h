@@ -38,4 +38,8 @@ const char *recipe_of(const struct wire_view *v, uint32_t seq_base, uint32_t ack
 /* The same for a segment that is to be sent. */
 const char *recipe_of_segment(const struct wire_segment *s, uint32_t seq_base, uint32_t ack_base);
 
+/* Bytes from hexadecimal text; spaces are passed over. Returns how many; a wrong text ends the
+ * program. */
+size_t recipe_hex(const char *hex, uint8_t *out, size_t cap);
+
 #endif
