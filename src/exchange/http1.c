@@ -9,7 +9,7 @@
 static bool is_clean(const char *text, char least)
 {
     for (; *text != '\0'; text++) {
-        if (*text < least || *text == 0x7f) /* bytes over 127 are negative where char is signed */
+        if ((unsigned char)*text < (unsigned char)least || *text == 0x7f) /* over 127: obs-text */
             return false;
     }
     return true;

@@ -23,7 +23,8 @@ struct row {
 
 static const uint8_t mss536[] = {2, 4, 2, 24};
 
-/* clang-format off: version 14 crashes on this table */
+/* Version 14 of clang-format crashes on this table. */
+/* clang-format off */
 static const struct row rows[] = {
     {"ECN-setup SYN, RFC 3168 6.1.1",
      syn,                                         1,
