@@ -67,6 +67,7 @@ static void end(struct engine *e, struct conn *c)
     if (c->ended)
         return;
     c->ended = true;
+    list_remove(&c->link);
     wheel_arm(&e->wheel, &c->timer.wheel, RS_NEVER);
     list_append(&e->ended, &c->link);
 }
@@ -151,25 +152,31 @@ static void take_events(struct engine *e, struct conn *c, rs_mono now)
     }
 }
 
-/* After any call into the machine: events, the script, what to send, the next timer, the end. */
-static void after(struct engine *e, struct conn *c, enum tcp_state before, rs_mono now)
+/* After any call into the machine: its events, and the script. */
+static void react(struct engine *e, struct conn *c, enum tcp_state before, rs_mono now)
 {
     uint32_t said = e->out.events;
     take_events(e, c, now);
     if (c->script.n > 0 && !c->closing)
         script_run(&c->script, &c->tcp, c->target->request, c->target->request_bytes, now, &e->out);
+    if (c->target->traced) {
+        trace_events(e, c, said);
+        trace_state(e, c, before);
+    }
+}
+
+/* What to send, the next timer, the end. */
+void conn_emit(struct engine *e, struct conn *c, rs_mono now)
+{
     do {
         e->out.more = false;
         tcp_output(&c->tcp, now, &e->out);
         send_segments(e, c);
     } while (e->out.more);
-    if (c->target->traced) {
-        trace_events(e, c, said);
-        trace_state(e, c, before);
-    }
     tcp_out_clear(&e->out);
     if (c->ended)
         return;
+    list_remove(&c->link);
     if (tcp_over(&c->tcp)) {
         end(e, c);
         return;
@@ -244,7 +251,8 @@ int conn_start(struct engine *e,
     pace_started(e, c);
     tcp_out_clear(&e->out);
     tcp_open(&c->tcp, now);
-    after(e, c, TCP_CLOSED, now);
+    react(e, c, TCP_CLOSED, now);
+    conn_emit(e, c, now);
     return 0;
 }
 
@@ -272,7 +280,12 @@ void conn_segment(
         flow_packet(f, v, FLOW_REV, at);
     else
         e->counters.unbelievable++;
-    after(e, c, before, now);
+    react(e, c, before, now);
+    if (tcp_has_gap(&c->tcp))
+        conn_emit(e, c, now);
+    else if (list_empty(
+                 &c->link)) /* once for all segments of this turn: no more packets than needed */
+        list_append(&e->dirty, &c->link);
 }
 
 void conn_expire(struct engine *e, struct conn *c, rs_mono now)
@@ -287,7 +300,8 @@ void conn_expire(struct engine *e, struct conn *c, rs_mono now)
         trace_note(e, c->target, &c->held->a.log, "timer: tcp");
         tcp_expire(&c->tcp, now, &e->out);
     }
-    after(e, c, before, now);
+    react(e, c, before, now);
+    conn_emit(e, c, now);
 }
 
 void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now)

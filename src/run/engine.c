@@ -67,6 +67,7 @@ int engine_new(struct engine **out,
         e->addr_buckets *= 2;
     e->addr_bucket = calloc(e->addr_buckets, sizeof *e->addr_bucket);
     list_init(&e->ready);
+    list_init(&e->dirty);
     list_init(&e->ended);
     record_init(&e->record);
     rs_rand_seed(&e->rand, config->seed);
@@ -257,9 +258,18 @@ static void settle(struct engine *e, rs_mono now)
     }
 }
 
+static void answer(struct engine *e, rs_mono now)
+{
+    while (!list_empty(&e->dirty)) {
+        tcp_out_clear(&e->out);
+        conn_emit(e, LIST_ENTRY(e->dirty.next, struct conn, link), now);
+    }
+}
+
 rs_mono engine_turn(struct engine *e, rs_mono now)
 {
     pace_refill(e, now);
+    answer(e, now);
     run_timers(e, now);
     start_ready(e, now);
     if (e->ops.flush(e->ops.ctx) == 0)

@@ -38,7 +38,7 @@ struct conn { /* one attempt while it runs */
     struct tcp tcp;
     struct script script;
     struct timer timer;
-    struct list link; /* in engine.ended, once it is over */
+    struct list link; /* in engine.dirty, or in engine.ended once it is over */
     struct target *target;
     struct held *held;
     rs_mono deadline;
@@ -90,6 +90,7 @@ struct engine {
     size_t addr_buckets;
     struct wheel wheel;
     struct list ready; /* targets whose next arms may leave */
+    struct list dirty; /* connections that took segments in this turn and may have to answer */
     struct list ended; /* connections that are over and wait for the flush */
     struct record record;
     struct rs_rand rand;
@@ -118,6 +119,7 @@ int conn_start(struct engine *e,
                rs_mono now);
 void conn_segment(
     struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now);
+void conn_emit(struct engine *e, struct conn *c, rs_mono now);
 void conn_expire(struct engine *e, struct conn *c, rs_mono now);
 void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now);
 void conn_settle(struct engine *e,

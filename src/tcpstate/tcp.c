@@ -252,6 +252,11 @@ bool tcp_over(const struct tcp *m)
 }
 
 /* RFC 5927 4.1: SND.UNA =< SEG.SEQ < SND.NXT. */
+bool tcp_has_gap(const struct tcp *m)
+{
+    return m->held != NULL;
+}
+
 bool tcp_quote_plausible(const struct tcp *m, uint32_t seq)
 {
     return m->syns > 0 && seq_le(m->snd_una, seq) && seq_lt(seq, m->snd_nxt);

@@ -198,6 +198,9 @@ void tcp_expire(struct tcp *m, rs_mono now, struct tcp_out *out);
  * payload, and ecn by RFC 3168 (ECT(0) on new data only); ttl, ip_id, flow label, dscp are left to
  * the caller. */
 void tcp_output(struct tcp *m, rs_mono now, struct tcp_out *out);
+/* Bytes wait for a gap to be filled: each further segment deserves its own ACK (RFC 5681 4.2). Without a
+ * gap, a caller that handles a burst of segments may ask tcp_output once at its end. */
+bool tcp_has_gap(const struct tcp *m);
 rs_mono tcp_next_expiry(const struct tcp *m);
 enum tcp_state tcp_state(const struct tcp *m);
 /* CLOSED after having been open, or TIME-WAIT: nothing more will come of it but the segments that
