@@ -86,6 +86,13 @@ def offloads_off(netns, interface):
     within(netns, switch)
 
 
+def mac(interface):
+    """An interface's address, in the namespace that it is called in."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        return sock.getsockname()[4].hex(":")
+
+
 def exists(netns):
     return os.path.exists(f"/run/netns/{netns}")
 

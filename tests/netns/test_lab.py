@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The lab is what it says: every box does its one thing, in both families, and nothing else. The
 clients here are the kernel's own TCP (with ECN on or off inside the vantage point's namespace) and
 bare segments; nothing of rawspider is used, so that its tests may trust the lab."""
@@ -6,6 +7,8 @@ import json
 import os
 import signal
 import socket
+import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -17,6 +20,7 @@ from lab import HERE, VP4, VP6, Lab, LabError
 from lab_wire import Sniffer, guarded_port, send_through_host
 
 NOT, ECT1, ECT0, CE = range(4)
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 PROHIBITED = ("3/13", "1/1")  # ICMP, ICMPv6
 BOXES = [box.name for box in lab_plan.BOXES]
 FAMILIES = (4, 6)
@@ -226,8 +230,9 @@ def leftovers(name):
     return [line for line in listed.stdout.split() if line.startswith(f"rs-{name}-")]
 
 
-def test_capture_is_complete(lab, tmp_path):
-    capture = lab.capture("rt", "rt0", tmp_path / "x.pcap", "tcp port 80")
+@pytest.mark.parametrize("immediate", (True, False))
+def test_capture_is_complete(lab, tmp_path, immediate):
+    capture = lab.capture("rt", "rt0", tmp_path / "x.pcap", "tcp port 80", immediate)
     for index in range(20):
         assert fetch(lab, lab_plan.address("none", index, 4), ecn=0) == "ok"
     counts = capture.stop()
@@ -252,24 +257,25 @@ def test_two_labs_and_an_exception(lab):
 def test_a_lab_that_cannot_be_made_leaves_nothing(lab, monkeypatch):
     monkeypatch.setattr(lab_plan, "nft_rules", lambda: "nonsense")
     with pytest.raises(LabError, match="nft"):
-        with Lab("half"):
+        with Lab(f"half{os.getpid()}"):
             pass
-    assert not leftovers("half")
+    assert not leftovers(f"half{os.getpid()}")
 
 
 @pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGKILL))
 def test_a_lab_ends_with_its_process(sig):
-    script = "import lab, time\nwith lab.Lab('orphan'): print('up', flush=True); time.sleep(100)"
+    name = f"orphan{os.getpid()}"
+    script = f"import lab, time\nwith lab.Lab('{name}'): print('up', flush=True); time.sleep(100)"
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         assert child.stdout.readline() == b"up\n"
-        assert len(leftovers("orphan")) == 4
+        assert len(leftovers(name)) == 4
         child.send_signal(sig)
     if sig == signal.SIGKILL:  # nobody can clean up after this but the next one
         with Lab():
             pass
-    assert not leftovers("orphan")
+    assert not leftovers(name)
 
 
 def test_the_program():
@@ -307,3 +313,175 @@ def test_the_host_is_left_alone():
     with Lab():
         assert host() == before
     assert host() == before
+
+
+# -- the impairing forwarder ----------------------------------------------------------------------
+
+
+def quiet(lab):
+    """The forwarder's report once nothing more is under way."""
+    report = None
+    while (now := lab.path_report()) != report:
+        report = now
+        time.sleep(0.15)  # more than there and back again
+    return report
+
+
+def numbered(lab, way, family, count, rate=20000):
+    """Sends numbered datagrams one way through the forwarder. Gives what came, in order of coming,
+    as (number, milliseconds on the way), and what the forwarder says that it did to them."""
+    server = lab_plan.address("none", 0, family)
+    sender, receiver, target = {
+        "ab": ("vp", "srv", server),
+        "ba": ("srv", "vp", VP4 if family == 4 else VP6),
+    }[way]
+    kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+    # While a neighbour is asked for, the kernel itself may drop or reorder.
+    assert fetch(lab, server, ecn=0, timeout=8) == "ok"
+    before = quiet(lab)[way]
+    with lab.within(receiver, socket.socket, kind, socket.SOCK_DGRAM) as inbox:
+        inbox.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 128 << 20)
+        inbox.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        inbox.bind(("", 9999))
+        inbox.settimeout(0.2)
+        with lab.within(sender, socket.socket, kind, socket.SOCK_DGRAM) as sock:
+            sock.connect((target, 9999))
+            start = time.monotonic()
+            for number in range(count):
+                if number % 50 == 0:
+                    time.sleep(max(0, start + number / rate - time.monotonic()))
+                sock.send(struct.pack("=IQ", number, time.time_ns()))
+        came = []
+        try:
+            while True:
+                data, ancillary, _, _ = inbox.recvmsg(64, 64)
+                number, sent = struct.unpack("=IQ", data)
+                seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+                came.append((number, (seconds * 10**9 + nanoseconds - sent) / 1e6))
+        except (socket.timeout, TimeoutError):
+            pass
+    after = lab.path_report()[way]
+    did = {k: after[k] - before[k] for k in after if isinstance(after[k], int)}
+    for key in ("delay_us", "held_us"):
+        n = after[key]["n"] - before[key]["n"]
+        total = after[key]["mean"] * after[key]["n"] - before[key]["mean"] * before[key]["n"]
+        did[key] = {"n": n, "mean": total / n if n else 0, "min": after[key]["min"]}
+    return came, did
+
+
+def receiver_counts(came, count):
+    """Lost, duplicated, late: what the receiver can tell without the forwarder's help."""
+    seen, late, highest = set(), 0, -1
+    for number, _ in came:
+        late += number not in seen and number < highest
+        seen.add(number)
+        highest = max(highest, number)
+    return {
+        "lost": count - len(seen),
+        "duplicated": len(came) - len(seen),
+        "overtaken": late,
+        "forwarded": len(came),
+    }
+
+
+def check_wire(did, count):
+    """What must hold whatever was asked: all accounted for, and nothing lost but on purpose."""
+    assert did["in"] == count
+    gone = did["lost"] + did["overflow"]
+    out = did["forwarded"] + did["queued"] + did["send_errors"]
+    assert did["in"] + did["duplicated"] - gone == out
+    for trouble in ("queued", "overflow", "oversize", "unfinished", "socket_drops", "send_errors"):
+        assert did[trouble] == 0, trouble
+
+
+def is_binomial(successes, trials, percent):
+    """Within 4.5 standard deviations: by chance once in 150,000 (and the seed is fixed)."""
+    share = percent / 100
+    return abs(successes - trials * share) <= 4.5 * (trials * share * (1 - share)) ** 0.5
+
+
+IMPAIRED = {
+    "ab": {"loss": 2, "reorder": 10, "dup": 1, "delay": 50},
+    "ba": {"loss": 5, "reorder": 3, "dup": 4, "delay": 12},
+}
+
+
+def spec(asked):
+    return ",".join(f"{key}={value}" for key, value in asked.items())
+
+
+@pytest.fixture(scope="module")
+def impaired():
+    with Lab(path=(spec(IMPAIRED["ab"]), spec(IMPAIRED["ba"])), seed=7) as it:
+        yield it
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("way", IMPAIRED)
+def test_path_does_what_was_asked_and_says_so(impaired, way, family):
+    count, asked = 5000, IMPAIRED[way]
+    came, did = numbered(impaired, way, family, count)
+    check_wire(did, count)
+    seen = receiver_counts(came, count)
+    assert {key: did[key] for key in seen} == seen
+    assert is_binomial(did["lost"], count, asked["loss"])
+    assert is_binomial(did["duplicated"], count - did["lost"], asked["dup"])
+    assert is_binomial(did["reordered"], count - did["lost"], asked["reorder"])
+    # All but the last few of the flow find somebody to overtake them.
+    assert did["reordered"] - 3 <= did["overtaken"] <= did["reordered"]
+    delays = sorted(delay for _, delay in came)
+    assert delays[0] >= asked["delay"] and did["delay_us"]["min"] >= asked["delay"] * 1000
+    assert delays[len(delays) // 2] < asked["delay"] + 5
+    both = (did["delay_us"], did["held_us"])
+    reported = sum(part["n"] * part["mean"] for part in both) / did["forwarded"] / 1000
+    assert statistics.fmean(delays) == pytest.approx(reported, abs=2)
+
+
+def test_path_carries_tcp_and_leaves_marks_alone(impaired):
+    for family in FAMILIES:
+        for index in range(3):
+            assert fetch(impaired, lab_plan.address("none", index, family), 1, timeout=8) == "ok"
+    for did in impaired.path_report().values():
+        assert did["unfinished"] == did["oversize"] == 0 and did["in"] > 30
+
+
+def test_path_jitter_keeps_the_order_unless_asked():
+    with Lab(path=("delay=20,jitter=10", "delay=20,jitter=10,jitter_reorder=1")) as lab:
+        for way, reorders in (("ab", False), ("ba", True)):
+            came, did = numbered(lab, way, 4, 2000)
+            check_wire(did, 2000)
+            assert (receiver_counts(came, 2000)["overtaken"] > 500) == reorders
+            delays = [delay for _, delay in came]
+            assert 10 <= min(delays) and 29 < max(delays)
+        # Only the second is still spread evenly, 5.8 around 20; a dense flow that keeps its order
+        # goes as slowly as its slowest.
+        assert sum(delays) / len(delays) == pytest.approx(20, abs=2)
+        assert statistics.pstdev(delays) == pytest.approx(5.8, abs=1)
+
+
+def test_path_carries_20000_packets_a_second():
+    with Lab(path="") as lab:
+        came, did = numbered(lab, "ab", 4, 12000)
+        check_wire(did, 12000)
+        assert [number for number, _ in came] == list(range(12000))
+
+
+def test_path_reports_at_its_end_and_refuses_nonsense():
+    with Lab(path="loss=100") as lab:
+        for address in ("198.18.0.1", "2001:2::1"):
+            assert fetch(lab, address, ecn=0) == "timeout"
+        # ARP and neighbour discovery are no part of what is lost.
+        known = lab.exec("vp", ["ip", "neigh"], capture_output=True, text=True).stdout
+        for router in ("192.0.2.1 ", "2001:db8:1::1 "):
+            assert f"{router}dev vp0 lladdr" in known
+        child = lab._children[0]
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=5) == 0
+        with open(os.path.join(lab.state, "path.out"), encoding="ascii") as file:
+            up, down = map(json.loads, file)
+        assert up["dir"] == "ab" and up["in"] == up["lost"] > 0
+        assert down["dir"] == "ba" and down["in"] == 0
+    for nonsense in ("loss", "loss=101", "los=1", "delay=-1", "gap=0", "loss=1x"):
+        with pytest.raises(LabError, match="usage"):
+            with Lab(path=nonsense):
+                pass
