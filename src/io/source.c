@@ -4,58 +4,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wandio.h>
 
-static const struct compression {
-    const char *name, *magic;
-    size_t n;
-    bool is_read; /* by every build of libwandio */
-    const char *tool;
-} compressions[] = {
-    {"gzip",  "\x1f\x8b",         2, true,  "zcat"    },
-    {"bzip2", "BZh",              3, true,  "bzcat"   },
-    {"xz",    "\xfd\x37zXZ",      5, true,  "xzcat"   },
-    {"zstd",  "\x28\xb5\x2f\xfd", 4, false, "zstdcat" },
-    {"lz4",   "\x04\x22\x4d\x18", 4, false, "lz4cat"  },
-    {"lzop",  "\x89LZO",          4, false, "lzop -dc"},
-};
-
-static const struct compression *find_compression(const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < sizeof compressions / sizeof compressions[0]; i++)
-        if (n >= compressions[i].n && memcmp(bytes, compressions[i].magic, compressions[i].n) == 0)
-            return &compressions[i];
-    return NULL;
-}
-
-const char *source_compression(const char *bytes, size_t n)
-{
-    const struct compression *c = find_compression(bytes, n);
-    return c != NULL ? c->name : NULL;
-}
+#define WANDIO_ALIGN 4096
+#define WANDIO_BLOCK 65536 /* a multiple of WANDIO_ALIGN */
 
 const char *source_name(const struct source *s)
 {
     return s->path != NULL ? s->path : "standard input";
 }
 
-/* libwandio decompresses in a thread of its own: no signal of ours may land there. */
-static struct io_t *open_wandio(const char *path)
+/* libwandio takes a path only, and "-" for descriptor 0, which it closes in the end. Its reading
+ * thread keeps up to 50 MiB decompressed ahead of a reader who is paced by packets: without it, a
+ * read decompresses what it needs. Who wants it sets the variable himself. */
+static int open_wandio(struct source *s, const char *name, struct rs_err *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct io_t *io = wandio_create(path != NULL ? path : "-");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return io;
+    void *block = NULL;
+    setenv("LIBTRACEIO", "nothreads", 0);
+    s->saved_stdin = s->path == NULL ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+    if (posix_memalign(&block, WANDIO_ALIGN, WANDIO_BLOCK) == 0) {
+        s->block = block;
+        s->wandio = wandio_create(s->path != NULL ? s->path : "-");
+    }
+    if (s->wandio == NULL)
+        return rs_fail(err, RS_ESYS, "cannot read %s as %s", source_name(s), name);
+    if (s->is_owned)
+        close(s->fd);
+    s->fd = -1;
+    return 0;
 }
 
-/* A regular file: plain ones are read by read(2), which needs neither thread nor second copy. */
+/* A regular file: a plain one is read by read(2), which needs no second copy. */
 static int open_file(struct source *s, struct rs_err *err)
 {
     char magic[8];
@@ -63,21 +46,11 @@ static int open_file(struct source *s, struct rs_err *err)
     ssize_t n = pread(s->fd, magic, sizeof magic, at < 0 ? 0 : at);
     if (n < 0)
         return rs_fail_errno(err, errno, "cannot read %s", source_name(s));
-    const struct compression *c = find_compression(magic, (size_t)n);
-    if (c == NULL)
+    const char *name = source_compression(magic, (size_t)n);
+    if (name == NULL)
         return 0;
-    if (!c->is_read)
-        return rs_fail(
-            err, RS_EPROTO,
-            "%s is compressed by %s, which cannot be read here: use %s %s | rawspider ...",
-            source_name(s), c->name, c->tool, s->path != NULL ? s->path : "FILE");
-    s->wandio = open_wandio(s->path);
-    if (s->wandio == NULL)
-        return rs_fail(err, RS_ESYS, "cannot read %s as %s", source_name(s), c->name);
-    if (s->is_owned)
-        close(s->fd);
-    s->fd = -1;
-    return 0;
+    int code = source_check_compressed(s, at < 0 ? 0 : at, err);
+    return code != 0 ? code : open_wandio(s, name, err);
 }
 
 static int open_descriptor(struct source *s, const char *path, struct rs_err *err)
@@ -102,7 +75,7 @@ static int open_descriptor(struct source *s, const char *path, struct rs_err *er
 
 int source_open(struct source *s, const char *path, struct rs_err *err)
 {
-    *s = (struct source){.fd = -1, .path = path};
+    *s = (struct source){.fd = -1, .saved_stdin = -1, .path = path};
     int code = open_descriptor(s, path, err);
     if (code != 0)
         source_close(s);
@@ -113,22 +86,40 @@ void source_close(struct source *s)
 {
     if (s->wandio != NULL)
         wandio_destroy(s->wandio);
+    if (s->saved_stdin >= 0) {
+        dup2(s->saved_stdin, STDIN_FILENO);
+        close(s->saved_stdin);
+    }
     if (s->fd >= 0 && s->is_owned)
         close(s->fd);
-    s->wandio = NULL;
-    s->fd = -1;
+    free(s->block);
+    *s = (struct source){.fd = -1, .saved_stdin = -1};
 }
 
-ssize_t source_read(struct source *s, char *to, size_t n, struct rs_err *err)
+/* After damaged data libwandio copies -1 bytes, unless blocks and their address keep to 4096: then
+ * its faulty buffer is not used. */
+static ssize_t read_wandio(struct source *s, char *to, size_t n, struct rs_err *err)
 {
-    if (s->wandio != NULL) {
-        off_t got = wandio_read(s->wandio, to, (off_t)n);
+    if (s->block_at == s->block_bytes) {
+        off_t got = wandio_read(s->wandio, s->block, WANDIO_BLOCK);
         if (got < 0)
             return rs_fail(err, RS_ESYS,
                            "reading %s failed: the compressed data are damaged or cut off",
                            source_name(s));
-        return got;
+        s->block_at = 0;
+        s->block_bytes = (size_t)got;
     }
+    size_t left = s->block_bytes - s->block_at;
+    n = n < left ? n : left;
+    memcpy(to, s->block + s->block_at, n);
+    s->block_at += n;
+    return (ssize_t)n;
+}
+
+ssize_t source_read(struct source *s, char *to, size_t n, struct rs_err *err)
+{
+    if (s->wandio != NULL)
+        return read_wandio(s, to, n, err);
     /* Not O_NONBLOCK: the flag would also hit whoever shares the terminal or pipe with us. */
     struct pollfd p = {.fd = s->fd, .events = POLLIN};
     if (s->is_waited_for && poll(&p, 1, 0) == 0)

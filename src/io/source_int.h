@@ -13,11 +13,15 @@
 struct io_t; /* of libwandio */
 
 struct source {
-    int fd; /* -1 when libwandio reads */
-    struct io_t *wandio;
+    int fd;             /* -1 when libwandio reads */
     const char *path;   /* borrowed from the caller of source_open; NULL: standard input */
     bool is_owned;      /* fd is ours to close */
     bool is_waited_for; /* a pipe, terminal or socket: readable or not is a question */
+    /* Of compressed files: */
+    struct io_t *wandio;
+    char *block; /* decompressed bytes, those from block_at to block_bytes not yet given out */
+    size_t block_at, block_bytes;
+    int saved_stdin; /* a duplicate, -1 if none: libwandio closes the original */
 };
 
 /* `path` NULL: standard input. Codes as input_open(), and -RS_EPROTO for a compression that cannot
@@ -31,5 +35,9 @@ const char *source_name(const struct source *s);
 
 /* The name of the compression that starts with these bytes, or NULL. */
 const char *source_compression(const char *bytes, size_t n);
+/* Whether libwandio will read all of the compressed file that starts at `from`: of bzip2 and xz it
+ * reads the first stream only, and takes a file that was cut off for one that ends. 0; -RS_EPROTO
+ * with a text that says what to do instead; -RS_ESYS. */
+int source_check_compressed(const struct source *s, off_t from, struct rs_err *err);
 
 #endif
