@@ -217,6 +217,15 @@ static bool is_link_local(const struct wire_addr *a)
     return a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
+/* Where IPv6 has nothing better the kernel takes a link-local address, or even ::1; no answer would
+ * come back to them. */
+static bool is_useless_source(const struct wire_addr *src, const struct wire_addr *dst)
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+    bool own = src->family == 6 && memcmp(src->bytes, loopback, sizeof loopback) == 0;
+    return (own && !wire_addr_equal(src, dst)) || (is_link_local(src) && !is_link_local(dst));
+}
+
 struct question {
     const struct wire_addr *dst;
     struct fib_answer *out;
@@ -255,7 +264,7 @@ static int on_answer(void *ctx, const struct nlmsghdr *h)
         out->kind = FIB_GATEWAY;
     }
     if (!netlink_addr(a[RTA_PREFSRC], r->rtm_family, &out->src) ||
-        (is_link_local(&out->src) && !is_link_local(q->dst)))
+        is_useless_source(&out->src, q->dst))
         out->kind = FIB_NO_SOURCE;
     return 0;
 }
