@@ -323,12 +323,12 @@ int fib_lookup(struct fib *f,
                struct rs_err *err)
 {
     read_if_stale(f, s, index, now);
-    struct fib_class *c = f->stale ? NULL : class_of(f, dst);
+    struct fib_class *c = f->n > 0 ? class_of(f, dst) : NULL;
     if (c != NULL && c->own) {
         *out = (struct fib_answer){.kind = FIB_OWN, .src = *dst};
         return 0;
     }
-    if (c == NULL || f->each || c->each || is_special(dst))
+    if (c == NULL || f->stale || f->each || c->each || is_special(dst))
         return ask_kernel(f, s, index, dst, out, err);
     if (c->answer.kind == FIB_UNKNOWN) {
         int result = ask_kernel(f, s, index, dst, &c->answer, err);
