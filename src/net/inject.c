@@ -204,6 +204,7 @@ static int send_batch(struct inject *in)
 {
     int fd;
     unsigned n = batch_size(in, &fd);
+    rs_wall at = clock_wall(); /* before: a near peer answers while the call still runs */
     int sent = sendmmsg(fd, &in->message[in->head], n, MSG_DONTWAIT);
     int error = sent < 0 ? errno : 0;
     if (error == EINTR)
@@ -211,10 +212,9 @@ static int send_batch(struct inject *in)
     if (error != 0 && is_pushback(error))
         return push_back(in, error) ? -RS_EAGAIN : 0;
     if (error != 0) {
-        leave(in, clock_wall(), error);
+        leave(in, at, error);
         return 0;
     }
-    rs_wall at = clock_wall();
     in->stuck_since = RS_NEVER;
     for (int i = 0; i < sent; i++)
         leave(in, at, 0);

@@ -30,7 +30,7 @@ struct inject_config {
     bool visible;  /* PACKET: pass through the queueing layer, so that taps on this host see it */
     bool bind_dev; /* IP: bind to `iface`, because the user named it; else the routes decide */
     /* Called from inject_queue and inject_flush, once a packet: `error` 0 or the errno. The bytes
-     * are valid during the call; `at` is the wall clock just after the kernel took the batch. It
+     * are valid during the call; `at` is the wall clock just before the kernel got the batch. It
      * must not call into the injector. May be NULL. */
     void (*sent)(void *ctx, const uint8_t *ip_packet, size_t n, rs_wall at, int error);
     void *ctx;
