@@ -111,7 +111,9 @@ UNUSED_FN int tap_open(const char *name)
     struct sockaddr_ll at = {.sll_family = AF_PACKET,
                              .sll_protocol = htons(ETH_P_ALL),
                              .sll_ifindex = (int)if_nametoindex(name)};
+    int bytes = 8 << 20; /* nothing may be lost in tests */
     assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     return fd;
 }
