@@ -30,7 +30,7 @@ void conn_prepare_segment(const struct engine *e,
     s->ttl = TTL_DEFAULT;
     s->ip_flags = 2; /* DF */
     s->ip_id = ip_id;
-    s->flow_label = (uint32_t)rs_siphash(&e->config.secret, &t->dip, sizeof t->dip) & 0xfffffu;
+    s->flow_label = flow_label_for(e, &t->dip);
     rules_apply(a->rules, a->n_rules, s);
 }
 

@@ -73,6 +73,8 @@ int engine_new(struct engine **out,
     rs_rand_seed(&e->rand, config->seed);
     e->port_cursor = (unsigned)rs_rand_below(&e->rand, config->n_ports);
     e->ip_id = (uint16_t)rs_rand_next(&e->rand);
+    for (unsigned i = 0; i < config->n_ports; i++)
+        e->our_ports[config->ports[i] / 8] |= (uint8_t)(1u << (config->ports[i] % 8));
     wheel_init(&e->wheel, now);
     pace_init(e, now);
     e->craft = craft_new(err);

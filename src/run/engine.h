@@ -50,7 +50,8 @@ struct engine_counters {
     uint64_t connections, established, exchanges;
     uint64_t packets_sent, bytes_sent, packets_received, bytes_received;
     uint64_t send_errors, syn_retransmissions,
-        answered_late;     /* late: to a SYN that was not the first */
+        answered_late; /* late: to a SYN that was not the first */
+    uint64_t strays_answered;
     uint64_t unmatched;    /* packets to our ports that belong to no connection of ours */
     uint64_t unbelievable; /* RSTs, SYN/ACKs, ICMP errors and others that prove nothing (law 5) */
     uint64_t bad_checksum, malformed, fragments;

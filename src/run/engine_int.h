@@ -98,6 +98,9 @@ struct engine {
     unsigned port_cursor;
     uint16_t ip_id;
     bool ecn_arm[COND_ARMS]; /* the rules make an ECN-setup SYN of this arm's SYN */
+    uint8_t our_ports[8192]; /* a bit a port that the guard holds */
+    double stray_tokens;
+    rs_mono stray_at;
     /* pacing */
     double tokens;
     rs_mono tokens_at, hold_until, cut_at;
@@ -109,6 +112,7 @@ struct engine {
 
 /* isn.c */
 uint32_t isn_for(const struct engine *e, const struct wire_tuple *t, rs_mono now);
+uint32_t flow_label_for(const struct engine *e, const struct wire_addr *dst);
 uint32_t tsval_offset(const struct engine *e, const struct wire_addr *dst);
 
 /* conn.c */
@@ -145,6 +149,9 @@ void target_finish(struct engine *e, struct target *t);
 void target_free(struct engine *e, struct target *t);
 struct target *target_find(const struct engine *e, const struct wire_addr *a);
 void target_evidence(const struct engine *e, const struct target *t, struct evidence *out);
+
+/* stray.c */
+void stray_segment(struct engine *e, const struct wire_view *v, rs_mono now);
 
 /* pace.c */
 void pace_init(struct engine *e, rs_mono now);

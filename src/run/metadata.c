@@ -65,6 +65,7 @@ static void counts(struct record *r, const struct measure_progress *p)
         {"sendto_retries",             p->sendto_retries     },
         {"syn_retransmissions",        c->syn_retransmissions},
         {"answered_late",              c->answered_late      },
+        {"strays_answered",            c->strays_answered    },
         {"unmatched",                  c->unmatched          },
         {"unbelievable",               c->unbelievable       },
         {"bad_checksum",               c->bad_checksum       },

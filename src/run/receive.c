@@ -128,6 +128,8 @@ void engine_packet(
     struct conn *c = find(e, &tuple, FLOW_REV);
     if (c == NULL) {
         e->counters.unmatched++;
+        if (v.l4_cksum != WIRE_CKSUM_BAD)
+            stray_segment(e, &v, now);
         return;
     }
     trace_packet(e, c->target, &c->held->a.log, &v, "in ", at, c);
