@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the first inputs of the fuzzers: seeds.py DIRECTORY. Few, small, each with a name."""
+import pathlib
+import sys
+
+H = bytes.fromhex
+IP6 = "20010db800000000000000000000000120010db8000100000000000000000002"
+TCP4 = "ee480050d850fa5d00000000a0c2faf009f50000020405b40402080a100984ca000000000103030a"
+TCP6 = "ee48005054dff37200000000a0c2fd20ff7a0000020405a00402080a266391f1000000000103030a"
+SYN4 = H("4500003c31ae400040061cd2c0000201c6336407" + TCP4)
+SYN6 = H("600ce22200280640" + IP6 + TCP6)
+UDP4 = H("45000021524e40004011fc41c0000201c6336407ee480035000de14768656c6c6f")
+UDP6 = H("600c742b000d1140" + IP6 + "ee480035000d720e68656c6c6f")
+ICMP4 = H("45c000380000000040010000cb007101c00002010b008f8a00000000") + SYN4[:28]
+ICMP6 = H("6000000000583a40" + IP6 + "0104000000000000") + SYN6
+CHAIN6 = H("6000000000503840".replace("38", "00") + IP6 + "2b00010400000000" + "3c00000000000000"
+           + "3300010400000000" + "0602000000000001" "00000001aabbccdd" + TCP6)
+FRAG6 = H("60000000003 02c40".replace(" ", "") + IP6 + "0600000100000001" + TCP6)
+ROUTED4 = H("47000044000000004006000 0c0000201c6336407".replace(" ", "") + "01830704c6336409" + TCP4)
+MAC = H("020000000002020000000001")
+
+PACKET, QUOTE = b"\x08", b"\x09"
+WIRE = {
+    "syn4": PACKET + SYN4, "syn6": PACKET + SYN6, "udp4": PACKET + UDP4, "udp6": PACKET + UDP6,
+    "icmp4": PACKET + ICMP4, "icmp6": PACKET + ICMP6, "extensions": PACKET + CHAIN6,
+    "fragment6": PACKET + FRAG6, "source-route": PACKET + ROUTED4,
+    "quote4": QUOTE + SYN4[:28], "quote6": QUOTE + SYN6,
+    "null": b"\x00" + H("02000000") + SYN4, "ethernet": b"\x01" + MAC + H("86dd") + SYN6,
+    "vlan": b"\x01" + MAC + H("88a80064810000650800") + UDP4, "raw": b"\x02" + SYN6,
+    "loop": b"\x03" + H("00000018") + SYN6,
+    "sll": b"\x04" + H("000000010006020000000001") + H("00000800") + SYN4,
+    "sll2": b"\x05" + H("0800000000000002000100060200000000010000") + SYN4,
+}
+OPTIONS = {
+    "linux-syn": H(TCP4[40:]), "ack": H("0101080a0000000100000002"),
+    "sack": H("0101051200000001000000020000000300000004"),
+}
+PIECES = H("0123456789abcdef")
+HTTP1 = {
+    "length": b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 5, 5\r\n\r\nhello",
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+               b"5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",
+    "interim": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 204 No\r\n\r\n",
+    "folded": b"HTTP/1.1 200\nContent-Length:\n 1\n\nx",
+    "close": b"HTTP/1.1 200 OK\r\n\r\nhello",
+    "switch": b"HTTP/1.1 101 Switching\r\n\r\n",
+    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
+}
+HTTP1_WORDS = ["HTTP/1.1 200 OK\\x0d\\x0a", "Server:", "Content-Length:",
+               "Transfer-Encoding:", "chunked", "\\x0d\\x0a\\x0d\\x0a", "\\x0a", "HTTP/1.1 100 C"]
+
+
+def write(folder, seeds, prefix=b""):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in seeds.items():
+        (folder / name).write_bytes(prefix + data)
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    write(out / "wire", WIRE)
+    write(out / "options", OPTIONS)
+    write(out / "http1", HTTP1, PIECES)
+    (out / "http1.dict").write_text("".join(f'"{w}"\n' for w in HTTP1_WORDS))
+
+
+main()
