@@ -34,7 +34,7 @@ PLANT_options      := s/!get_bytes(&c, body.left, &body.at)/(body.at = c.at, !cu
 PLANT_FILE_http1   := exchange/http1_read.c
 PLANT_http1        := s/(c == '..' ||/(c == 1 ||/
 PLANT_FILE_tcp     := tcpstate/reasm.c
-PLANT_tcp          := s/memcpy(b->bytes + b->n, bytes, take)/memcpy(b->bytes + b->n, bytes, take + 1)/
+PLANT_tcp          := s/memcpy(b->bytes + b->n, bytes, take)/memcpy(b->bytes + b->n, bytes, take + (b->n > 64))/
 
 sources = $(patsubst src/%,$(1)/%,$(foreach p,$(SRC_$*),$(wildcard src/$(p))))
 run     = ASAN_OPTIONS=allocator_may_return_null=1 $(1) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \

@@ -14,10 +14,10 @@ UDP4 = H("45000021524e40004011fc41c0000201c6336407ee480035000de14768656c6c6f")
 UDP6 = H("600c742b000d1140" + IP6 + "ee480035000d720e68656c6c6f")
 ICMP4 = H("45c000380000000040010000cb007101c00002010b008f8a00000000") + SYN4[:28]
 ICMP6 = H("6000000000583a40" + IP6 + "0104000000000000") + SYN6
-CHAIN6 = H("6000000000503840".replace("38", "00") + IP6 + "2b00010400000000" + "3c00000000000000"
-           + "3300010400000000" + "0602000000000001" "00000001aabbccdd" + TCP6)
-FRAG6 = H("60000000003 02c40".replace(" ", "") + IP6 + "0600000100000001" + TCP6)
-ROUTED4 = H("47000044000000004006000 0c0000201c6336407".replace(" ", "") + "01830704c6336409" + TCP4)
+CHAIN6 = H("6000000000500040" + IP6 + "2b00010400000000 3c00040000000000 3300010400000000"
+           "06020000 00000001 00000001 aabbccdd" + TCP6)
+FRAG6 = H("6000000000302c40" + IP6 + "0600000100000001" + TCP6)
+ROUTED4 = H("47000044000000004006 0000 c0000201c6336407 01830704c6336409" + TCP4)
 MAC = H("020000000002020000000001")
 
 PACKET, QUOTE = b"\x08", b"\x09"
@@ -35,6 +35,31 @@ WIRE = {
 OPTIONS = {
     "linux-syn": H(TCP4[40:]), "ack": H("0101080a0000000100000002"),
     "sack": H("0101051200000001000000020000000300000004"),
+}
+
+
+def segment(flags, n=0, ecn=0, seq="0000", ack="0000", options="08000100"):
+    """One segment in the script of fuzz_tcp.c; seq and ack are what its near_number reads."""
+    more = ecn | (4 if n else 0)
+    return H("00") + bytes([flags, more]) + (bytes([n]) if n else b"") + H(seq + ack + "ff" + options)
+
+
+ALL = H("0f02")  # timestamps, SACK, window scale, ECN; a window of 64240
+SYN_ACK = segment(0x52, options="7fb60100")
+WRITE, CLOSE, WAIT, EXPIRE = H("0310"), H("04"), H("0240"), H("02ff")
+TCP = {
+    "exchange": ALL + SYN_ACK + WRITE + segment(0x10) + segment(0x18, 40, 2) + CLOSE
+                + segment(0x11),
+    "reordered": ALL + SYN_ACK + segment(0x10, 20, seq="0114") + segment(0x10, 20, seq="0164")
+                 + segment(0x10, 20) + segment(0x10, 100, seq="0000") + segment(0x11, 0),
+    "congestion": ALL + SYN_ACK + WRITE + segment(0x50) + segment(0x10, 9, 3) + WRITE
+                  + segment(0x90, 9, 2),
+    "lost": ALL + SYN_ACK + WRITE + EXPIRE * 8,
+    "silent": ALL + EXPIRE * 5,
+    "refused": ALL + segment(0x14),
+    "reset": ALL + SYN_ACK + segment(0x04, seq="0101") + segment(0x04),
+    "plain": H("0002") + segment(0x12, options="01b6") + WRITE + CLOSE + segment(0x11),
+    "steps": ALL + SYN_ACK + b"".join(bytes([6, kind, 5, 1]) for kind in range(9)),
 }
 PIECES = H("0123456789abcdef")
 HTTP1 = {
@@ -61,6 +86,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     write(out / "wire", WIRE)
     write(out / "options", OPTIONS)
+    write(out / "tcp", TCP)
     write(out / "http1", HTTP1, PIECES)
     (out / "http1.dict").write_text("".join(f'"{w}"\n' for w in HTTP1_WORDS))
 
