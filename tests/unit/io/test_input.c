@@ -2,6 +2,7 @@
  * NDJSON lines: what is taken out of them, and what is said about those that cannot be measured. */
 #include "unit/base/run.h"
 
+#include "io/blocklist.h"
 #include "io/input.h"
 #include "unit/io/files.h"
 
@@ -345,6 +346,26 @@ static void many_lines_across_buffer_ends(void **state)
     free(text);
 }
 
+/* Tests run from the top of the tree. */
+static void the_example_targets_can_be_measured(void **state)
+{
+    (void)state;
+    struct rs_err err;
+    struct blocklist *blocked;
+    unsigned jobs = 0;
+    assert_int_equal(input_open(&in, "examples/webtest.ndjson", INPUT_NDJSON, &err), 0);
+    assert_int_equal(blocklist_default(&blocked, &err), 0);
+    for (; input_next(in, &job) == 0; jobs++) {
+        assert_string_equal(job.problem, "");
+        assert_int_equal(job.dp, 80);
+        assert_non_null(job.domain);
+        assert_null(blocklist_match(blocked, &job.dip));
+    }
+    assert_in_range(jobs, 6, 8);
+    blocklist_free(blocked);
+    input_free(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_line_of_the_longest_length_is_measured),
         cmocka_unit_test(longer_lines_are_one_problem_each),
         cmocka_unit_test(many_lines_across_buffer_ends),
+        cmocka_unit_test(the_example_targets_can_be_measured),
     };
     unit_filter();
     return cmocka_run_group_tests(tests, files_begin, files_end);
