@@ -105,15 +105,13 @@ static int run(const struct filter *f)
 
 int command_filter(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"input",          required_argument, NULL, 'I'},
-        {"output",         required_argument, NULL, 'O'},
-        {"csv-input",      no_argument,       NULL, 'c'},
-        {"blocklist-file", required_argument, NULL, 'b'},
-        {"dp",             required_argument, NULL, 'p'},
-        {"help",           no_argument,       NULL, 'h'},
-        {NULL,             0,                 NULL, 0  }
-    };
+    static const struct option longs[] = {{"input", required_argument, NULL, 'I'},
+                                          {"output", required_argument, NULL, 'O'},
+                                          {"csv-input", no_argument, NULL, 'c'},
+                                          {"blocklist-file", required_argument, NULL, 'b'},
+                                          {"dp", required_argument, NULL, 'p'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct filter f = {.format = INPUT_NDJSON};
     int c;
     while ((c = getopt_long(argc, argv, "b:h", longs, NULL)) != -1) {

@@ -211,8 +211,10 @@ static void say(struct verdict *out, const char *name, const char *value, size_t
     out->row[out->n++] = (uint16_t)row;
 }
 
-static void
-say_row(const struct cond_table *t, size_t r, const struct scene *s, struct verdict *out)
+static void say_row(const struct cond_table *t,
+                    size_t r,
+                    const struct scene *s,
+                    struct verdict *out)
 {
     const struct condition *row = &t->rows[r];
     char value[COND_TEXT] = "";

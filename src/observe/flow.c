@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "wire/options.h"
+
 static bool seq_after(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
@@ -73,10 +75,33 @@ static void syn_segment(struct flow *f, const struct wire_view *v, enum flow_dir
         f->tcp_rtt_handshake_us = (int32_t)((at.ns - f->syn_at) / 1000);
 }
 
-enum segment_kind { KIND_SYN, KIND_RST, KIND_NEW_DATA, KIND_RETRANSMISSION, KIND_FIN, KIND_ACK };
+enum segment_kind {
+    KIND_SYN,
+    KIND_RST,
+    KIND_NEW_DATA,
+    KIND_RETRANSMISSION, /* sent again: its time stamp is newer than what it lies below, or there is
+                            none */
+    KIND_OLD,            /* sent before what it lies below: the path reordered or duplicated it */
+    KIND_FIN,
+    KIND_ACK
+};
 
-static enum segment_kind
-segment_kind(const struct flow *f, const struct wire_view *v, enum flow_dir dir)
+struct stamp { /* the TSval of a segment (RFC 7323 3) */
+    bool there;
+    uint32_t value;
+};
+
+static struct stamp stamp_of(const struct wire_view *v)
+{
+    struct wire_options o;
+    wire_options_parse(&o, v->options, v->options_bytes);
+    return (struct stamp){(o.have & OPT_TIMESTAMP) != 0, o.tsval};
+}
+
+static enum segment_kind segment_kind(const struct flow *f,
+                                      const struct wire_view *v,
+                                      enum flow_dir dir,
+                                      const struct stamp *ts)
 {
     if (v->flags & TCP_SYN)
         return KIND_SYN;
@@ -85,18 +110,27 @@ segment_kind(const struct flow *f, const struct wire_view *v, enum flow_dir dir)
     if (v->payload_bytes == 0)
         return v->flags & TCP_FIN ? KIND_FIN : KIND_ACK;
     uint32_t end = v->seq + v->payload_bytes;
-    bool known = f->seq_known & (1u << dir);
-    return !known || seq_after(end, f->seq_next[dir]) ? KIND_NEW_DATA : KIND_RETRANSMISSION;
+    unsigned bit = 1u << dir;
+    if (!(f->seq_known & bit) || seq_after(end, f->seq_next[dir]))
+        return KIND_NEW_DATA;
+    bool newer = !ts->there || !(f->ts_known & bit) || seq_after(ts->value, f->ts_next[dir]);
+    return newer ? KIND_RETRANSMISSION : KIND_OLD;
 }
 
-static void remember_seq(struct flow *f, const struct wire_view *v, enum flow_dir dir)
+static void remember_seq(struct flow *f,
+                         const struct wire_view *v,
+                         enum flow_dir dir,
+                         const struct stamp *ts)
 {
     uint32_t end =
         v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0) + ((v->flags & TCP_FIN) != 0);
-    if (!(f->seq_known & (1u << dir)) || seq_after(end, f->seq_next[dir])) {
-        f->seq_next[dir] = end;
-        f->seq_known |= (uint8_t)(1u << dir);
-    }
+    unsigned bit = 1u << dir;
+    if ((f->seq_known & bit) && !seq_after(end, f->seq_next[dir]))
+        return;
+    f->seq_next[dir] = end;
+    f->seq_known |= (uint8_t)bit;
+    f->ts_next[dir] = ts->value;
+    f->ts_known = (uint8_t)(ts->there ? f->ts_known | bit : f->ts_known & ~bit);
 }
 
 static void chain_tcp(struct flow *f,
@@ -122,17 +156,18 @@ static void chain_tcp(struct flow *f,
         ++*(fwd ? &f->tcp_newdata_fwd : &f->tcp_newdata_rev);
     if (kind == KIND_RETRANSMISSION)
         ++*(fwd ? &f->tcp_rtx_fwd : &f->tcp_rtx_rev);
+    if (kind == KIND_OLD)
+        ++*(fwd ? &f->tcp_old_fwd : &f->tcp_old_rev);
 }
 
 static void ecn_pathspider_flags(struct flow *f, const struct wire_view *v, enum flow_dir dir)
 {
     uint8_t *flags[2][2][4] = {
-  /* [direction][without SYN][codepoint] */
+        /* [direction][without SYN][codepoint] */
         {{NULL, &f->ecn_ect1_syn_fwd, &f->ecn_ect0_syn_fwd, &f->ecn_ce_syn_fwd},
          {NULL, &f->ecn_ect1_data_fwd, &f->ecn_ect0_data_fwd, &f->ecn_ce_data_fwd}},
         {{NULL, &f->ecn_ect1_syn_rev, &f->ecn_ect0_syn_rev, &f->ecn_ce_syn_rev},
-         {NULL, &f->ecn_ect1_data_rev, &f->ecn_ect0_data_rev, &f->ecn_ce_data_rev}}
-    };
+         {NULL, &f->ecn_ect1_data_rev, &f->ecn_ect0_data_rev, &f->ecn_ce_data_rev}}};
     uint8_t *flag = flags[dir == FLOW_REV][!(v->flags & TCP_SYN)][wire_ecn(v)];
     if (flag != NULL)
         *flag = 1;
@@ -161,8 +196,11 @@ static void follow_marked_data(struct flow *f,
     }
 }
 
-static void
-chain_ecn(struct flow *f, const struct wire_view *v, enum flow_dir dir, enum segment_kind kind)
+static void chain_ecn(struct flow *f,
+                      const struct wire_view *v,
+                      enum flow_dir dir,
+                      enum segment_kind kind,
+                      const struct stamp *ts)
 {
     ecn_pathspider_flags(f, v, dir);
     if (kind == KIND_SYN)
@@ -174,19 +212,18 @@ chain_ecn(struct flow *f, const struct wire_view *v, enum flow_dir dir, enum seg
     if (v->flags & TCP_CWR)
         ++*(fwd ? &f->ecn_cwr_fwd : &f->ecn_cwr_rev);
     follow_marked_data(f, v, dir, kind);
-    uint32_t *newdata[2][4] = {
-        {&f->ecn_newdata_not_fwd, &f->ecn_newdata_ect1_fwd, &f->ecn_newdata_ect0_fwd,
-         &f->ecn_newdata_ce_fwd},
-        {&f->ecn_newdata_not_rev, &f->ecn_newdata_ect1_rev, &f->ecn_newdata_ect0_rev,
-         &f->ecn_newdata_ce_rev}
-    };
+    uint32_t *newdata[2][4] = {{&f->ecn_newdata_not_fwd, &f->ecn_newdata_ect1_fwd,
+                                &f->ecn_newdata_ect0_fwd, &f->ecn_newdata_ce_fwd},
+                               {&f->ecn_newdata_not_rev, &f->ecn_newdata_ect1_rev,
+                                &f->ecn_newdata_ect0_rev, &f->ecn_newdata_ce_rev}};
     uint32_t *marked_rev[] = {[KIND_RST] = &f->ecn_rst_marked_rev,
                               [KIND_RETRANSMISSION] = &f->ecn_rtx_marked_rev,
                               [KIND_FIN] = &f->ecn_fin_marked_rev,
                               [KIND_ACK] = &f->ecn_ack_marked_rev};
     if (kind == KIND_NEW_DATA)
         ++*newdata[dir == FLOW_REV][cp];
-    else if (!fwd && cp != IP_ECN_NOT)
+    else if (!fwd && cp != IP_ECN_NOT && kind != KIND_OLD &&
+             (kind != KIND_RETRANSMISSION || ts->there))
         ++*marked_rev[kind];
 }
 
@@ -196,12 +233,13 @@ void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, r
         chain_basic(f, v, dir, at);
     if (!(v->have & WIRE_TCP))
         return;
-    enum segment_kind kind = segment_kind(f, v, dir);
+    struct stamp ts = stamp_of(v);
+    enum segment_kind kind = segment_kind(f, v, dir, &ts);
     if (f->chains & (CHAIN_BIT(CHAIN_TCP) | CHAIN_BIT(CHAIN_ECN)))
         chain_tcp(f, v, dir, kind, at); /* the ecn chain stands on the SYN fields of this one */
     if (f->chains & CHAIN_BIT(CHAIN_ECN))
-        chain_ecn(f, v, dir, kind);
-    remember_seq(f, v, dir);
+        chain_ecn(f, v, dir, kind, &ts);
+    remember_seq(f, v, dir, &ts);
 }
 
 void flow_icmp_error(struct flow *f, const struct wire_view *error, rs_wall at)

@@ -29,7 +29,9 @@ struct flow {
     uint32_t seq_next[2];      /* highest sequence number seen + 1, by direction */
     uint32_t ect_from, ect_to; /* bytes that went out marked and are not acknowledged yet */
     int64_t syn_at;            /* ns, first SYN */
+    uint32_t ts_next[2];       /* TSval of the segment that seq_next comes from */
     uint8_t seq_known;         /* bit 1 << direction */
+    uint8_t ts_known;          /* likewise, for ts_next */
     uint8_t ect_state;         /* 0 none, 1 marked data out, 2 sent again Not-ECT */
 #define FLOW_FIELD(name, type, kind, chain, unit, doc) type name;
 #include "observe/fields.def"

@@ -79,10 +79,12 @@ enum connectivity cond_connectivity(const struct evidence *e, unsigned arm)
     return b.ok == 0 ? CONNECTIVITY_BROKEN : CONNECTIVITY_INVERSE;
 }
 
-/* Further is better; of equals the one in which the server sent data, then the earliest. */
+/* Further is better; of equals the one in which the server sent data, then one without loss of
+ * ours, then the earliest. */
 static int worth(const struct attempt *a)
 {
-    return outcome_reach((enum outcome)a->log.outcome) * 2 + (a->flow.tcp_newdata_rev > 0);
+    return outcome_reach((enum outcome)a->log.outcome) * 4 + (a->flow.tcp_newdata_rev > 0) * 2 +
+           (a->flow.tcp_rtx_fwd == 0);
 }
 
 static void summarise(const struct evidence *e, unsigned arm, struct arm_summary *s)

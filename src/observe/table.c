@@ -57,8 +57,9 @@ void flow_table_remove(struct flow_table *t, struct flow *f)
     t->n--;
 }
 
-struct flow *
-flow_table_find(const struct flow_table *t, const struct wire_tuple *packet, enum flow_dir *dir)
+struct flow *flow_table_find(const struct flow_table *t,
+                             const struct wire_tuple *packet,
+                             enum flow_dir *dir)
 {
     struct wire_tuple swapped = wire_tuple_swap(packet);
     for (struct flow *f = t->bucket[slot_of(t, packet)]; f != NULL; f = f->table_next) {

@@ -24,7 +24,8 @@ void flow_table_add(struct flow_table *t, struct flow *f);
 void flow_table_remove(struct flow_table *t, struct flow *f);
 /* Finds the flow of a packet with this tuple and says which way the packet goes; NULL if there is
  * none. */
-struct flow *
-flow_table_find(const struct flow_table *t, const struct wire_tuple *packet, enum flow_dir *dir);
+struct flow *flow_table_find(const struct flow_table *t,
+                             const struct wire_tuple *packet,
+                             enum flow_dir *dir);
 
 #endif

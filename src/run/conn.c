@@ -185,8 +185,10 @@ void conn_emit(struct engine *e, struct conn *c, rs_mono now)
     wheel_arm(&e->wheel, &c->timer.wheel, rs_mono_min(at, script_next_expiry(&c->script)));
 }
 
-static void
-init_log(struct engine *e, struct conn *c, const struct plan_step *step, unsigned batch_order)
+static void init_log(struct engine *e,
+                     struct conn *c,
+                     const struct plan_step *step,
+                     unsigned batch_order)
 {
     struct target *t = c->target;
     struct arm_log *log = &c->held->a.log;

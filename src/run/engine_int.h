@@ -74,7 +74,7 @@ struct target {
     struct held *first, *last;
     uint8_t n_held;
     rs_wall from, to;
-    char problem[80];
+    char problem[160];
 };
 
 struct engine {

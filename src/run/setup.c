@@ -42,8 +42,8 @@ static int open_blocklist(struct measure *m)
     return blocklist_default(&m->blocklist, m->err);
 }
 
-static int
-route(void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err)
+static int route(
+    void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err)
 {
     struct measure *m = ctx;
     int rc = router_lookup(m->router, dst, now, out, err);
@@ -122,8 +122,9 @@ static void notice(void *ctx, const char *text)
     m->ui->notice(m->ui->ctx, text);
 }
 
-static void
-ask_neighbour(void *ctx, const struct wire_addr *our_addr, const struct wire_addr *next_hop)
+static void ask_neighbour(void *ctx,
+                          const struct wire_addr *our_addr,
+                          const struct wire_addr *next_hop)
 {
     struct measure *m = ctx;
     uint8_t frame[128];

@@ -107,9 +107,10 @@ static void marks_by_kind(void **state)
 {
     (void)state;
     handshake("S. 0:0(0) ack 1 [E]");
-    see(FLOW_REV, "P. 1:101(100) ack 1 [ect0]");
-    see(FLOW_REV, "P. 1:101(100) ack 1 [ce]");    /* again: a retransmission */
-    see(FLOW_REV, "P. 51:151(100) ack 1 [ect1]"); /* half new: new data */
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 5 ecr 1> [ect0]");
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 9 ecr 1> [ce]");    /* newer: a retransmission */
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 5 ecr 1> [ect0]");  /* the path's duplicate */
+    see(FLOW_REV, "P. 51:151(100) ack 1 <TS val 9 ecr 1> [ect1]"); /* half new: new data */
     see(FLOW_REV, ". 151:151(0) ack 1 [ect0]");
     see(FLOW_REV, "F. 151:151(0) ack 1 [ect0]");
     see(FLOW_REV, "P. 151:161(10) ack 1");
@@ -119,10 +120,26 @@ static void marks_by_kind(void **state)
     assert_int_equal(f.ecn_newdata_ce_rev, 0);
     assert_int_equal(f.tcp_rtx_rev, 1);
     assert_int_equal(f.ecn_rtx_marked_rev, 1);
+    assert_int_equal(f.tcp_old_rev, 1);
     assert_int_equal(f.ecn_ack_marked_rev, 1);
     assert_int_equal(f.ecn_fin_marked_rev, 1);
     assert_true(f.ecn_ce_data_rev); /* PATHspider's meaning: any packet without SYN */
     assert_false(f.ecn_ect0_syn_rev);
+}
+
+/* Reordering alone must not look like a sender that marks its retransmissions. */
+static void reordered_data_is_no_retransmission(void **state)
+{
+    (void)state;
+    handshake("S. 0:0(0) ack 1 [E]");
+    see(FLOW_REV, "P. 101:201(100) ack 1 <TS val 5 ecr 1> [ect0]");
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 5 ecr 1> [ect0]");
+    assert_int_equal(f.tcp_rtx_rev, 0);
+    assert_int_equal(f.tcp_old_rev, 1);
+    assert_int_equal(f.ecn_rtx_marked_rev, 0);
+    see(FLOW_REV, "P. 1:101(100) ack 1 [ect0]"); /* without a time stamp nobody knows */
+    assert_int_equal(f.tcp_rtx_rev, 1);
+    assert_int_equal(f.ecn_rtx_marked_rev, 0);
 }
 
 static void a_marked_syn_is_not_data(void **state)
@@ -206,13 +223,11 @@ static void table_finds_both_directions(void **state)
     enum flow_dir dir;
     assert_int_equal(flow_table_init(&t, 16, (struct rs_key){1, 2}), 0);
     for (unsigned i = 0; i < 500; i++) {
-        struct wire_tuple tuple = {
-            .src = {4, {192, 0, 2, 1}                          },
-            .dst = {4, {198, 18, (uint8_t)(i >> 8), (uint8_t)i}},
-            .proto = 6,
-            .sport = 61000,
-            .dport = 80
-        };
+        struct wire_tuple tuple = {.src = {4, {192, 0, 2, 1}},
+                                   .dst = {4, {198, 18, (uint8_t)(i >> 8), (uint8_t)i}},
+                                   .proto = 6,
+                                   .sport = 61000,
+                                   .dport = 80};
         flow_init(&flows[i], &tuple, CHAINS_ALL);
         flow_table_add(&t, &flows[i]);
     }
@@ -238,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup(no_rtt_after_a_retransmitted_syn, fresh),
         cmocka_unit_test_setup(fin_and_rst_by_direction, fresh),
         cmocka_unit_test_setup(marks_by_kind, fresh),
+        cmocka_unit_test_setup(reordered_data_is_no_retransmission, fresh),
         cmocka_unit_test_setup(a_marked_syn_is_not_data, fresh),
         cmocka_unit_test_setup(an_icmp_error_is_no_packet_of_the_flow, fresh),
         cmocka_unit_test_setup(time_exceeded_is_not_unreachable, fresh),
