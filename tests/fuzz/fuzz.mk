@@ -33,8 +33,8 @@ PLANT_FILE_options := wire/options.c
 PLANT_options      := s/!get_bytes(&c, body.left, &body.at)/(body.at = c.at, !cursor_skip(\&c, body.left < c.left ? body.left : c.left))/
 PLANT_FILE_http1   := exchange/http1_read.c
 PLANT_http1        := s/(c == '..' ||/(c == 1 ||/
-PLANT_FILE_tcp     := tcpstate/reasm.c
-PLANT_tcp          := s/memcpy(b->bytes + b->n, bytes, take)/memcpy(b->bytes + b->n, bytes, take + (b->n > 64))/
+PLANT_FILE_tcp     := tcpstate/input.c
+PLANT_tcp          := s/seg->options, seg->options_bytes)/seg->options, seg->options_bytes + (m->state == TCP_CLOSING))/
 
 sources = $(patsubst src/%,$(1)/%,$(foreach p,$(SRC_$*),$(wildcard src/$(p))))
 run     = ASAN_OPTIONS=allocator_may_return_null=1 $(1) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
