@@ -293,7 +293,10 @@ bool cond_wants_confirmation(const struct cond_table *t, const struct evidence *
 {
     struct arm_summary summary[COND_ARMS];
     struct scene scene;
-    set_scene(t, e, summary, &scene);
+    struct evidence as_is =
+        *e; /* the question is whether to confirm, so nothing is confirmed yet */
+    as_is.confirm_wanted = false;
+    set_scene(t, &as_is, summary, &scene);
     *arms = 0;
     for (unsigned arm = 1; arm < t->n_arms; arm++) {
         int32_t c = summary[arm].arm_connectivity;

@@ -74,7 +74,7 @@ enum connectivity cond_connectivity(const struct evidence *e, unsigned arm)
     if (!one_sided)
         return follows_port(&a, &b) ? CONNECTIVITY_MULTIPATH : CONNECTIVITY_TRANSIENT;
     /* A one-sided answer is worth saying only once it was seen again with the ports exchanged. */
-    if (e->confirm_wanted && e->rounds_done > 0 && (a.ok + a.failed < 2 || b.ok + b.failed < 2))
+    if (e->confirm_wanted && (a.ok + a.failed < 2 || b.ok + b.failed < 2))
         return CONNECTIVITY_UNKNOWN;
     return b.ok == 0 ? CONNECTIVITY_BROKEN : CONNECTIVITY_INVERSE;
 }

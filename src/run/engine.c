@@ -228,8 +228,37 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
     return rc;
 }
 
+void engine_drain(struct engine *e)
+{
+    e->draining = true;
+}
+
+/* What has not begun when the run is to end. */
+static void turn_away(struct engine *e)
+{
+    struct list left;
+    list_init(&left);
+    while (!list_empty(&e->ready)) {
+        struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
+        list_remove(&t->link);
+        if (t->from.ns != 0) {
+            list_append(&left, &t->link);
+            continue;
+        }
+        snprintf(t->problem, sizeof t->problem, "the run was stopped");
+        target_finish(e, t);
+    }
+    while (!list_empty(&left)) {
+        struct list *node = left.next;
+        list_remove(node);
+        list_append(&e->ready, node);
+    }
+}
+
 static void start_ready(struct engine *e, rs_mono now)
 {
+    if (e->draining)
+        turn_away(e);
     unsigned starts = 0;
     while (!list_empty(&e->ready) && starts++ < STARTS_A_TURN && pace_allows(e, now)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);

@@ -117,6 +117,9 @@ bool engine_idle(const struct engine *e);
 unsigned engine_in_flight(const struct engine *e);
 /* Some connection did not end in order on both sides, so that late segments may still come. */
 bool engine_untidy(const struct engine *e);
+/* No new target begins and no round of confirmation: those not begun get their record, those in
+ * flight go on. */
+void engine_drain(struct engine *e);
 /* Ends everything in flight: attempts without an answer become incomplete; records are written. */
 void engine_stop(struct engine *e, rs_mono now);
 const struct engine_counters *engine_counters(const struct engine *e);

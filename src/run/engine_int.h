@@ -105,6 +105,7 @@ struct engine {
     double tokens;
     rs_mono tokens_at, hold_until, cut_at;
     unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
+    bool draining;                              /* see engine_drain */
     bool untidy;                                /* see engine_untidy */
     uint64_t notices;                           /* bits of what was told already */
     struct tcp_out out;                         /* scratch */

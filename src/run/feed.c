@@ -56,14 +56,14 @@ static bool refused(struct measure *m, const struct job *job)
 static bool feed_one(struct measure *m, rs_mono now)
 {
     struct job job;
-    if (m->o->max_targets != 0 && m->jobs >= m->o->max_targets) {
+    int rc = input_next(m->input, &job);
+    if (rc == -RS_EAGAIN)
+        return false;
+    if (rc == 0 && m->o->max_targets != 0 && m->jobs >= m->o->max_targets) {
         m->input_ended = true;
         m->limit_reached = true;
         return false;
     }
-    int rc = input_next(m->input, &job);
-    if (rc == -RS_EAGAIN)
-        return false;
     if (rc != 0) {
         m->input_ended = true;
         if (rc != -RS_EEND) {

@@ -60,6 +60,7 @@ static void on_signal(void *ctx, int signo)
     m->signo = signo;
     if (m->signals++ == 0) {
         m->stopping = true;
+        engine_drain(m->engine);
         m->drain_until = rs_mono_add(clock_mono(), (uint64_t)(m->o->timeout * 1e9));
         m->ui->notice(m->ui->ctx,
                       "stopping: finishing what is in flight; once more to stop at once");

@@ -197,7 +197,7 @@ static bool plan_next_round(struct engine *e, struct target *t, rs_mono now)
 {
     struct evidence evidence;
     uint32_t arms;
-    if (t->round >= e->config.confirm)
+    if (t->round >= e->config.confirm || e->draining)
         return false;
     target_evidence(e, t, &evidence);
     if (!cond_wants_confirmation(e->table, &evidence, &arms))
