@@ -92,8 +92,10 @@ static int activate(struct tap *t, const struct iface *iface, size_t bytes, stru
  * So the program goes to the kernel directly, and what came before it is told by its stamp. The
  * cooked link types carry the direction in their header (and need libpcap to shift offsets):
  * there pcap_setfilter does it right. */
-static int
-set_filter(struct tap *t, const struct iface *iface, const char *text, struct rs_err *err)
+static int set_filter(struct tap *t,
+                      const struct iface *iface,
+                      const char *text,
+                      struct rs_err *err)
 {
     struct bpf_program program;
     if (pcap_compile(t->pcap, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
@@ -115,8 +117,8 @@ set_filter(struct tap *t, const struct iface *iface, const char *text, struct rs
     return result;
 }
 
-static int
-open_tap(struct capture *c, struct tap *t, size_t bytes, const char *filter, struct rs_err *err)
+static int open_tap(
+    struct capture *c, struct tap *t, size_t bytes, const char *filter, struct rs_err *err)
 {
     char text[PCAP_ERRBUF_SIZE];
     t->pcap = pcap_create(c->iface.name, text);

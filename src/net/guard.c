@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Order matters: bound, then filtered, then listening, so that no socket ever listens unfiltered.
+ * Order matters: bound, then silenced, then listening, so that no socket ever listens and answers.
  * A bound TCP socket that does not listen is not found by the kernel's lookup, and RSTs leave. */
 #include "net/guard.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,8 +23,16 @@ struct guard {
     unsigned n, capacity;
     unsigned per_port;
     unsigned taken;
+    enum guard_method method;
     bool short_of_descriptors;
 };
+
+const char *guard_method_name(enum guard_method m)
+{
+    static const char *const names[GUARD_METHOD_N] = {
+        [GUARD_FILTER] = "filter", [GUARD_SIGNATURE] = "signature", [GUARD_TTL] = "ttl"};
+    return m < GUARD_METHOD_N ? names[m] : "?";
+}
 
 static void raise_descriptor_limit(void)
 {
@@ -62,12 +72,57 @@ static int bound_socket(int type, uint16_t port)
     return fd;
 }
 
-static int guard_socket(int type, uint16_t port)
+/* A key for every peer (prefix length 0) that not even we know. 0 or -errno. */
+static int require_signature(int fd, int family)
+{
+    struct tcp_md5sig key = {.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX, .tcpm_keylen = 16};
+    if (getrandom(key.tcpm_key, key.tcpm_keylen, 0) != (ssize_t)key.tcpm_keylen)
+        return -EIO;
+    key.tcpm_addr.ss_family = (sa_family_t)family;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key) < 0)
+        return -errno;
+    if (family == AF_INET)
+        return 0;
+    struct sockaddr_in6 *mapped = (void *)&key.tcpm_addr; /* ::ffff:0.0.0.0/0 is all of IPv4 */
+    mapped->sin6_addr.s6_addr[10] = mapped->sin6_addr.s6_addr[11] = 0xff;
+    return setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key) < 0 ? -errno : 0;
+}
+
+/* 0 or -errno. */
+static int require_ttl(int fd, int family)
+{
+    int most = 255;
+    if (setsockopt(fd, IPPROTO_IP, IP_MINTTL, &most, sizeof most) < 0)
+        return -errno;
+    if (family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &most, sizeof most) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Makes a TCP socket drop all it gets, by the first method from `*method` on that works. Says in
+ * `*method` which it was. 0 or -errno. */
+static int silence_tcp(int fd, enum guard_method *method)
+{
+    int family = AF_INET, result = -EINVAL;
+    socklen_t n = sizeof family;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) < 0)
+        return -errno;
+    for (enum guard_method m = *method; m < GUARD_METHOD_N && result < 0; m++) {
+        *method = m;
+        result = m == GUARD_FILTER      ? socket_drop_all(fd)
+                 : m == GUARD_SIGNATURE ? require_signature(fd, family)
+                                        : require_ttl(fd, family);
+    }
+    return result;
+}
+
+static int guard_socket(struct guard *g, int type, uint16_t port)
 {
     int fd = bound_socket(type, port);
     if (fd < 0)
         return fd;
-    int result = socket_drop_all(fd);
+    int result = type == SOCK_STREAM ? silence_tcp(fd, &g->method) : socket_drop_all(fd);
     if (result == 0 && type == SOCK_STREAM && listen(fd, 1) < 0)
         result = -errno;
     if (result < 0) {
@@ -87,7 +142,7 @@ static int guard_port(struct guard *g, const struct guard_config *config, uint16
     for (unsigned i = 0; i < 2; i++) {
         if (!wanted[i])
             continue;
-        int fd = guard_socket(types[i], port);
+        int fd = guard_socket(g, types[i], port);
         if (fd < 0) {
             while (made > 0)
                 close(fds[--made]);
@@ -164,6 +219,7 @@ int guard_open(struct guard **out, const struct guard_config *config, struct rs_
     if (g == NULL)
         return rs_fail(err, RS_ENOMEM, "no memory for the port guard");
     g->per_port = (config->tcp ? 1u : 0u) + (config->udp ? 1u : 0u);
+    g->method = config->method;
     g->capacity = range;
     if (config->want_most != 0 && config->want_most < range)
         g->capacity = config->want_most > least ? config->want_most : least;
@@ -205,6 +261,11 @@ const uint16_t *guard_ports(const struct guard *g, unsigned *n)
 unsigned guard_taken(const struct guard *g)
 {
     return g->taken;
+}
+
+enum guard_method guard_method(const struct guard *g)
+{
+    return g->method;
 }
 
 bool guard_short_of_descriptors(const struct guard *g)

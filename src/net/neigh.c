@@ -106,8 +106,8 @@ static void check_known(struct neigh_entry *e, rs_mono now, bool *ask)
         count_ask(e, now, ask);
 }
 
-enum neigh_answer
-neigh_resolve(struct neigh *n, const struct wire_addr *addr, rs_mono now, uint8_t mac[6], bool *ask)
+enum neigh_answer neigh_resolve(
+    struct neigh *n, const struct wire_addr *addr, rs_mono now, uint8_t mac[6], bool *ask)
 {
     *ask = false;
     struct neigh_entry *e = find_or_add(n, addr, now);

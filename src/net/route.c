@@ -124,8 +124,9 @@ static int open_sockets(struct router *r, struct rs_err *err)
     return 0;
 }
 
-struct router *
-router_open(const struct iface *iface, const uint8_t *gateway_mac, struct rs_err *err)
+struct router *router_open(const struct iface *iface,
+                           const uint8_t *gateway_mac,
+                           struct rs_err *err)
 {
     struct router *r = calloc(1, sizeof *r);
     if (r == NULL || neigh_init(&r->neigh) < 0) {
@@ -178,8 +179,10 @@ void router_on_ask(struct router *r,
     r->ask_ctx = ctx;
 }
 
-static int
-no_way(const struct router *r, const struct wire_addr *dst, enum fib_kind kind, struct rs_err *err)
+static int no_way(const struct router *r,
+                  const struct wire_addr *dst,
+                  enum fib_kind kind,
+                  struct rs_err *err)
 {
     static const char *const why[FIB_N] = {
         [FIB_OWN] = "is an address of this host",

@@ -25,8 +25,9 @@ struct hop {
 
 /* Copies `iface`. `gateway_mac` (6 bytes, or NULL) is used for every gateway instead of what
  * discovery says; on-link destinations still have their own. NULL on failure, text in `err`. */
-struct router *
-router_open(const struct iface *iface, const uint8_t *gateway_mac, struct rs_err *err);
+struct router *router_open(const struct iface *iface,
+                           const uint8_t *gateway_mac,
+                           struct rs_err *err);
 void router_free(struct router *r);
 
 /* Readable when the kernel has news of routes, rules, addresses or neighbours. */

@@ -160,7 +160,8 @@ static int run_trial(struct trial *t, enum verdict *verdict)
     return result;
 }
 
-static int try_family(const char *loopback, uint16_t port, enum verdict *out, struct rs_err *err)
+static int try_family(
+    const char *loopback, uint16_t port, int ttl, enum verdict *out, struct rs_err *err)
 {
     struct trial t = {.guarded_port = port, .source = -1, .control = -1};
     *out = NOT_HERE;
@@ -169,6 +170,8 @@ static int try_family(const char *loopback, uint16_t port, enum verdict *out, st
     t.raw = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
     if (t.raw < 0)
         return errno == EAFNOSUPPORT ? 0 : socket_fail_raw(err, errno, "a raw TCP socket");
+    setsockopt(t.raw, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+    setsockopt(t.raw, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof ttl);
     int result = t.source = reserve_port(&t.loopback, &t.source_port);
     if (result >= 0)
         result = t.control = reserve_port(&t.loopback, &t.control_port);
@@ -200,21 +203,42 @@ static bool loopback_is_down(void)
     return down;
 }
 
+/* With TTL 255 at first, which passes every method of the guard but the weakest; if that is
+ * answered, with what a packet that passed a router has. */
+static int try_ttls(
+    const char *loopback, uint16_t port, enum verdict *verdict, bool *partly, struct rs_err *err)
+{
+    int result = try_family(loopback, port, 255, verdict, err);
+    if (result < 0 || *verdict != ANSWERED)
+        return result;
+    result = try_family(loopback, port, 254, verdict, err);
+    *partly |= *verdict == PROVED;
+    return result;
+}
+
+static int answered(const char *loopback, uint16_t port, struct rs_err *err)
+{
+    return rs_fail(err, RS_EPROTO,
+                   "the kernel sends RSTs for guarded source ports (%s, port %u): measurements "
+                   "would be wrong on this host",
+                   loopback, port);
+}
+
 int selftest_guard(uint16_t guarded_port, struct rs_err *err)
 {
     static const char *const loopbacks[2] = {"127.0.0.1", "::1"};
     const char *no_control = NULL;
     unsigned proved = 0;
-    for (unsigned i = 0; i < 2 && !loopback_is_down(); i++) {
+    bool partly = false;
+    if (loopback_is_down())
+        return rs_fail(err, RS_EAGAIN, "the port guard could not be tested: loopback is down");
+    for (unsigned i = 0; i < 2; i++) {
         enum verdict verdict;
-        int result = try_family(loopbacks[i], guarded_port, &verdict, err);
+        int result = try_ttls(loopbacks[i], guarded_port, &verdict, &partly, err);
         if (result < 0)
             return result;
         if (verdict == ANSWERED)
-            return rs_fail(err, RS_EPROTO,
-                           "the kernel sends RSTs for guarded source ports (%s, port %u): "
-                           "measurements would be wrong on this host",
-                           loopbacks[i], guarded_port);
+            return answered(loopbacks[i], guarded_port, err);
         if (verdict == NO_CONTROL)
             no_control = loopbacks[i];
         proved += verdict == PROVED;
@@ -225,6 +249,11 @@ int selftest_guard(uint16_t guarded_port, struct rs_err *err)
                        "RST there (a firewall on loopback?)",
                        no_control);
     if (proved == 0)
-        return rs_fail(err, RS_EAGAIN, "the port guard could not be tested: loopback is down");
+        return rs_fail(err, RS_EAGAIN, "the port guard could not be tested: no loopback address");
+    if (partly)
+        return rs_fail(err, RS_EAGAIN,
+                       "the port guard is partial on this kernel: targets on the local link that "
+                       "send with TTL 255 will be answered by RST (CAP_NET_ADMIN or a kernel with "
+                       "TCP MD5 makes it whole)");
     return 0;
 }

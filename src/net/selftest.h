@@ -11,8 +11,9 @@
 
 /* Takes at most about 20 ms a family, usually far less. Needs CAP_NET_RAW. 0: proved for each
  * family that loopback has; -RS_EPROTO: the kernel answered for the guarded port (do not go on);
- * -RS_EAGAIN: could not be tried (loopback is down, or a firewall there keeps RSTs in): say so and
- * go on; -RS_EPERM, -RS_ESYS. The text says what happened in each case but 0. */
+ * -RS_EAGAIN: could not be tried (loopback is down, or a firewall there keeps RSTs in), or holds
+ * only for packets that passed a router (GUARD_TTL): say so and go on; -RS_EPERM, -RS_ESYS. The
+ * text says what happened in each case but 0. */
 int selftest_guard(uint16_t guarded_port, struct rs_err *err);
 
 #endif

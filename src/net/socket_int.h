@@ -17,7 +17,8 @@ int socket_fail_raw(struct rs_err *err, int errno_value, const char *what);
 
 /* Fills a socket address (port 0) and returns its length. `scope` is used for IPv6 link-local
  * destinations. */
-socklen_t
-socket_address(struct sockaddr_storage *out, const struct wire_addr *addr, unsigned scope);
+socklen_t socket_address(struct sockaddr_storage *out,
+                         const struct wire_addr *addr,
+                         unsigned scope);
 
 #endif

@@ -156,6 +156,7 @@ struct packet_words {
     uint16_t frag;    /* IPv4: the fragment word; IPv6: not 0 adds a fragment header with it */
     uint8_t ext;      /* IPv6: next header to put before the transport (8 bytes); 0: none */
     unsigned payload; /* bytes */
+    uint8_t ttl;      /* 0: 64 */
 };
 
 UNUSED_FN void put16(uint8_t *p, unsigned v)
@@ -194,7 +195,7 @@ UNUSED_FN size_t packet_make(uint8_t *out, const struct packet_words *w)
         put16(out + 2, (unsigned)(start + n));
         put16(out + 4, 0x1234);
         put16(out + 6, w->frag);
-        out[8] = 64;
+        out[8] = w->ttl != 0 ? w->ttl : 64;
         out[9] = w->proto;
         memcpy(out + 12, src.bytes, 4);
         memcpy(out + 16, dst.bytes, 4);
@@ -203,7 +204,7 @@ UNUSED_FN size_t packet_make(uint8_t *out, const struct packet_words *w)
         out[0] = 0x60;
         put16(out + 4, (unsigned)(start + n - 40));
         out[6] = w->ext != 0 ? w->ext : w->proto;
-        out[7] = w->proto == 58 ? 255 : 64;
+        out[7] = w->proto == 58 ? 255 : w->ttl != 0 ? w->ttl : 64;
         memcpy(out + 8, src.bytes, 16);
         memcpy(out + 24, dst.bytes, 16);
         if (w->ext != 0) {

@@ -124,33 +124,33 @@ static const struct {
     struct packet_words w;
     bool hit;
 } rows[] = {
-    {"tcp4 to us",            {V4, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, true },
-    {"tcp4 to the last port", {V4, .proto = 6, .sport = 80, .dport = 65535, .flags = 4},    true },
-    {"tcp4 to others",        {V4, .proto = 6, .sport = 80, .dport = 60999, .flags = 4},    false},
-    {"tcp4 from our ports",   {V4, .proto = 6, .sport = 61000, .dport = 80, .flags = 4},    false},
-    {"udp4 to us",            {V4, .proto = 17, .sport = 53, .dport = 61000},               true },
-    {"udp4 to others",        {V4, .proto = 17, .sport = 53, .dport = 5353},                false},
-    {"other protocol",        {V4, .proto = 132, .sport = 80, .dport = 61000},              false},
-    {"later fragment",        {V4, .proto = 6, .dport = 5, .frag = 0x0010},                 true },
-    {"last fragment",         {V4, .proto = 6, .dport = 5, .frag = 0x1fff},                 true },
-    {"first fragment",        {V4, .proto = 6, .dport = 61000, .frag = 0x2000},             true },
-    {"its other first one",   {V4, .proto = 6, .dport = 5, .frag = 0x2000, .flags = 4},     false},
-    {"don't fragment",        {V4, .proto = 6, .dport = 5, .frag = 0x4000, .flags = 4},     false},
-    {"icmp unreachable",      {V4, .proto = 1, .type = 3, .payload = 28},                   true },
-    {"icmp time exceeded",    {V4, .proto = 1, .type = 11, .payload = 28},                  true },
-    {"icmp parameter",        {V4, .proto = 1, .type = 12, .payload = 28},                  true },
-    {"icmp echo reply",       {V4, .proto = 1, .type = 0},                                  false},
-    {"tcp6 to us",            {V6, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, true },
-    {"tcp6 to others",        {V6, .proto = 6, .sport = 80, .dport = 443, .flags = 4},      false},
-    {"udp6 to us",            {V6, .proto = 17, .sport = 53, .dport = 65535},               true },
-    {"udp6 to others",        {V6, .proto = 17, .sport = 53, .dport = 5353},                false},
-    {"tcp6 after options",    {V6, .proto = 6, .dport = 61000, .ext = 60, .flags = 4},      true },
-    {"tcp6 in a fragment",    {V6, .proto = 6, .dport = 61000, .ext = 44, .frag = 1},       true },
-    {"icmp6 unreachable",     {V6, .proto = 58, .type = 1, .payload = 48},                  true },
-    {"icmp6 too big",         {V6, .proto = 58, .type = 2, .payload = 48},                  true },
-    {"icmp6 echo reply",      {V6, .proto = 58, .type = 129},                               false},
-    {"neighbour advert",      {V6, .proto = 58, .type = 136, .payload = 16},                true },
-    {"router advert",         {V6, .proto = 58, .type = 134, .payload = 8},                 false},
+    {"tcp4 to us", {V4, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, true},
+    {"tcp4 to the last port", {V4, .proto = 6, .sport = 80, .dport = 65535, .flags = 4}, true},
+    {"tcp4 to others", {V4, .proto = 6, .sport = 80, .dport = 60999, .flags = 4}, false},
+    {"tcp4 from our ports", {V4, .proto = 6, .sport = 61000, .dport = 80, .flags = 4}, false},
+    {"udp4 to us", {V4, .proto = 17, .sport = 53, .dport = 61000}, true},
+    {"udp4 to others", {V4, .proto = 17, .sport = 53, .dport = 5353}, false},
+    {"other protocol", {V4, .proto = 132, .sport = 80, .dport = 61000}, false},
+    {"later fragment", {V4, .proto = 6, .dport = 5, .frag = 0x0010}, true},
+    {"last fragment", {V4, .proto = 6, .dport = 5, .frag = 0x1fff}, true},
+    {"first fragment", {V4, .proto = 6, .dport = 61000, .frag = 0x2000}, true},
+    {"its other first one", {V4, .proto = 6, .dport = 5, .frag = 0x2000, .flags = 4}, false},
+    {"don't fragment", {V4, .proto = 6, .dport = 5, .frag = 0x4000, .flags = 4}, false},
+    {"icmp unreachable", {V4, .proto = 1, .type = 3, .payload = 28}, true},
+    {"icmp time exceeded", {V4, .proto = 1, .type = 11, .payload = 28}, true},
+    {"icmp parameter", {V4, .proto = 1, .type = 12, .payload = 28}, true},
+    {"icmp echo reply", {V4, .proto = 1, .type = 0}, false},
+    {"tcp6 to us", {V6, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, true},
+    {"tcp6 to others", {V6, .proto = 6, .sport = 80, .dport = 443, .flags = 4}, false},
+    {"udp6 to us", {V6, .proto = 17, .sport = 53, .dport = 65535}, true},
+    {"udp6 to others", {V6, .proto = 17, .sport = 53, .dport = 5353}, false},
+    {"tcp6 after options", {V6, .proto = 6, .dport = 61000, .ext = 60, .flags = 4}, true},
+    {"tcp6 in a fragment", {V6, .proto = 6, .dport = 61000, .ext = 44, .frag = 1}, true},
+    {"icmp6 unreachable", {V6, .proto = 58, .type = 1, .payload = 48}, true},
+    {"icmp6 too big", {V6, .proto = 58, .type = 2, .payload = 48}, true},
+    {"icmp6 echo reply", {V6, .proto = 58, .type = 129}, false},
+    {"neighbour advert", {V6, .proto = 58, .type = 136, .payload = 16}, true},
+    {"router advert", {V6, .proto = 58, .type = 134, .payload = 8}, false},
 };
 
 static void inbound_hits_and_misses(void **state)
@@ -202,17 +202,19 @@ static void the_hosts_own_resets_and_errors_are_outgoing(void **state)
         struct packet_words w;
         unsigned in, out;
     } draws[] = {
-        {"rst4",         {V4, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12},            1, 1},
-        {"rst6",         {V6, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12},            1, 1},
+        {"rst4", {V4, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, 1, 1},
+        {"rst6", {V6, .proto = 6, .sport = 80, .dport = 61000, .flags = 0x12}, 1, 1},
         {"unreachable4",
          {.src = "192.0.2.10", .dst = "192.0.2.1", .proto = 17, .sport = 53, .dport = 61000},
-         1,                                                                                          1},
+         1,
+         1},
         {"unreachable6",
          {.src = "2001:db8::10", .dst = "2001:db8::1", .proto = 17, .sport = 53, .dport = 61000},
-         1,                                                                                          1},
-        {"other rst4",   {V4, .proto = 6, .sport = 80, .dport = 5000, .flags = 0x12},             0, 0},
-        {"other rst6",   {V6, .proto = 6, .sport = 80, .dport = 5000, .flags = 0x12},             0, 0},
-        {"echo4",        {V4, .proto = 1, .type = 8},                                             0, 0},
+         1,
+         1},
+        {"other rst4", {V4, .proto = 6, .sport = 80, .dport = 5000, .flags = 0x12}, 0, 0},
+        {"other rst6", {V6, .proto = 6, .sport = 80, .dport = 5000, .flags = 0x12}, 0, 0},
+        {"echo4", {V4, .proto = 1, .type = 8}, 0, 0},
     };
     (void)state;
     NEEDS_NETNS();
@@ -304,13 +306,10 @@ static void neighbour_advertisements_tell_the_neighbour(void **state)
         bool found;
         uint8_t mac;
     } adverts[] = {
-        {"with option",     24, 0,  0x60, true,  0x77},
-        {"without option",  16, 0,  0x60, true,  2   },
-        {"hop limit 64",    24, 7,  64,   false, 0   },
-        {"code 1",          24, 41, 1,    false, 0   },
-        {"bad checksum",    24, 50, 9,    false, 0   },
-        {"option length 0", 24, 65, 0,    false, 0   },
-        {"too long",        24, 5,  200,  false, 0   },
+        {"with option", 24, 0, 0x60, true, 0x77}, {"without option", 16, 0, 0x60, true, 2},
+        {"hop limit 64", 24, 7, 64, false, 0},    {"code 1", 24, 41, 1, false, 0},
+        {"bad checksum", 24, 50, 9, false, 0},    {"option length 0", 24, 65, 0, false, 0},
+        {"too long", 24, 5, 200, false, 0},
     };
     (void)state;
     NEEDS_NETNS();

@@ -27,14 +27,18 @@ static int set_up(void **state)
     return 0;
 }
 
+static enum guard_method method; /* for the guards of a test */
+
 static struct guard *guard(uint16_t from, uint16_t to, unsigned most, unsigned least, bool udp)
 {
     struct guard *g;
     struct rs_err err = {{0}};
     struct guard_config config = {
         .from = from, .to = to, .want_most = most, .need_least = least, .tcp = true, .udp = udp};
+    config.method = method;
     if (guard_open(&g, &config, &err) < 0)
         fail_msg("%s", err.text);
+    assert_int_equal(guard_method(g), method);
     return g;
 }
 
@@ -67,51 +71,95 @@ struct trial {
 };
 
 static const struct trial trials[] = {
-    {"192.0.2.9",   "192.0.2.1",   6,  6 },
-    {"2001:db8::9", "2001:db8::1", 6,  6 },
-    {"192.0.2.9",   "192.0.2.1",   17, 1 },
+    {"192.0.2.9", "192.0.2.1", 6, 6},
+    {"2001:db8::9", "2001:db8::1", 6, 6},
+    {"192.0.2.9", "192.0.2.1", 17, 1},
     {"2001:db8::9", "2001:db8::1", 17, 58},
 };
 
-static bool draws_answer(const struct trial *t, uint16_t port, uint8_t flags)
+static bool draws_answer(const struct trial *t, uint16_t port, uint8_t flags, uint8_t ttl)
 {
     const struct packet_words w = {.src = t->src,
                                    .dst = t->dst,
                                    .proto = t->proto,
                                    .sport = 80,
                                    .dport = port,
-                                   .flags = flags};
+                                   .flags = flags,
+                                   .ttl = ttl};
     return kernel_answers(&w, t->answer);
+}
+
+static void assert_silence(const struct trial *t, const char *what)
+{
+    if (!draws_answer(t, BARE, 0x12, 64))
+        fail_msg("%s: the control drew no answer", what);
+    if (draws_answer(t, GUARDED, 0x12, 64) || draws_answer(t, GUARDED, 0x12, 1))
+        fail_msg("%s: the kernel answered for a guarded port", what);
+    if (draws_answer(t, GUARDED, 0x12, 255) != (method == GUARD_TTL && t->proto == 6))
+        fail_msg("%s: TTL 255", what);
 }
 
 static void guarded_ports_are_silent_and_bare_ones_are_not(void **state)
 {
+    static const char *const what[] = {"tcp4", "tcp6", "udp4", "udp6"};
     (void)state;
     NEEDS_NETNS();
-    struct guard *g = guard(GUARDED, GUARDED, 1, 1, true);
-    for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++) {
-        sleep_ms(trials[i].proto == 17 ? 20 : 0);
-        if (!draws_answer(&trials[i], BARE, 0x12))
-            fail_msg("row %zu: the control drew no answer", i);
-        if (draws_answer(&trials[i], GUARDED, 0x12))
-            fail_msg("row %zu: the kernel answered for a guarded port", i);
+    for (method = 0; method < GUARD_METHOD_N; method++) {
+        struct guard *g = guard(GUARDED, GUARDED, 1, 1, true);
+        for (size_t i = 0; i < (method == 0 ? 4 : 2); i++)
+            assert_silence(&trials[i], what[i]);
+        guard_free(g);
+        assert_true(draws_answer(&trials[0], GUARDED, 0x12, 64)); /* nothing is left behind */
     }
-    guard_free(g);
-    assert_true(draws_answer(&trials[0], GUARDED, 0x12)); /* nothing is left behind */
+    method = 0;
 }
 
-/* SYN, ACK, data, FIN/ACK and RST: whatever a peer can say. */
+/* SYN, ACK, data, FIN/ACK and RST, and flags without sense: whatever a peer can say. */
 static void every_segment_is_swallowed(void **state)
 {
-    static const uint8_t flags[] = {0x02, 0x10, 0x18, 0x11, 0x04, 0xc2, 0x00};
+    static const uint8_t flags[] = {0x02, 0x10, 0x18, 0x11, 0x04, 0xc2, 0x00, 0xff};
     (void)state;
     NEEDS_NETNS();
-    struct guard *g = guard(GUARDED, GUARDED, 1, 1, false);
-    for (size_t i = 0; i < sizeof flags; i++) {
-        assert_false(draws_answer(&trials[0], GUARDED, flags[i]));
-        assert_false(draws_answer(&trials[1], GUARDED, flags[i]));
+    for (method = 0; method < GUARD_METHOD_N; method++) {
+        struct guard *g = guard(GUARDED, GUARDED, 1, 1, false);
+        for (size_t i = 0; i < sizeof flags; i++) {
+            assert_false(draws_answer(&trials[0], GUARDED, flags[i], 64));
+            assert_false(draws_answer(&trials[1], GUARDED, flags[i], 64));
+        }
+        guard_free(g);
     }
-    guard_free(g);
+    method = 0;
+}
+
+/* A peer that does sign (RFC 2385: kind 19, 18 bytes) does not know our key. */
+static void forged_signatures_are_swallowed(void **state)
+{
+    uint8_t packet[256], got[2048];
+    const struct packet_words w = {.src = "192.0.2.9",
+                                   .dst = "192.0.2.1",
+                                   .proto = 6,
+                                   .sport = 80,
+                                   .dport = GUARDED,
+                                   .payload = 20,
+                                   .flags = 0x12};
+    (void)state;
+    NEEDS_NETNS();
+    for (method = 0; method < GUARD_TTL; method++) {
+        struct guard *g = guard(GUARDED, GUARDED, 1, 1, false);
+        size_t n = packet_make(packet, &w);
+        packet[32] = 0xa0; /* the payload becomes options */
+        packet[40] = 19;
+        packet[41] = 18;
+        put16(packet + 36, 0);
+        struct wire_addr src = addr(w.src), dst = addr(w.dst);
+        uint32_t sum = wire_sum(wire_sum_pseudo(&src, &dst, 6, 40), packet + 20, 40);
+        put16(packet + 36, 0xffffu & ~(unsigned)wire_sum_fold(sum));
+        send_frame(far_end, near_mac, far_mac, 0x0800, packet, n);
+        while ((n = tap_next(far_end, got, sizeof got, ANSWER_MS)) > 0)
+            assert_false(n > 47 && got[12] == 8 && got[23] == 6);
+        guard_free(g);
+    }
+    method = 0;
 }
 
 static int taken_socket(int family, int type, uint16_t port)
@@ -216,15 +264,18 @@ static void a_whole_range_is_quick(void **state)
     unsigned n;
     (void)state;
     NEEDS_NETNS();
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    struct guard *g = guard(61000, 65535, 0, 1000, true);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    guard_ports(g, &n);
-    print_message("%u ports, both protocols, in %.0f ms\n", n,
-                  (double)(to.tv_sec - from.tv_sec) * 1e3 +
-                      (double)(to.tv_nsec - from.tv_nsec) / 1e6);
-    assert_true(n >= 1000);
-    guard_free(g);
+    for (method = 0; method < GUARD_METHOD_N; method++) {
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        struct guard *g = guard(61000, 65535, 0, 1000, false);
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        guard_ports(g, &n);
+        print_message("%s: %u ports in %.0f ms\n", guard_method_name(method), n,
+                      (double)(to.tv_sec - from.tv_sec) * 1e3 +
+                          (double)(to.tv_nsec - from.tv_nsec) / 1e6);
+        assert_true(n >= 1000);
+        guard_free(g);
+    }
+    method = 0;
 }
 
 static void selftest_proves_a_guard_and_finds_a_hole(void **state)
@@ -234,13 +285,18 @@ static void selftest_proves_a_guard_and_finds_a_hole(void **state)
     NEEDS_NETNS();
     assert_int_equal(selftest_guard(GUARDED, &err), -RS_EPROTO);
     assert_non_null(strstr(err.text, "127.0.0.1"));
-    struct guard *g = guard(GUARDED, GUARDED, 1, 1, false);
-    for (int i = 0; i < 20; i++) {
-        err.text[0] = '\0';
-        if (selftest_guard(GUARDED, &err) != 0)
-            fail_msg("%s", err.text);
+    for (method = 0; method < GUARD_METHOD_N; method++) {
+        struct guard *g = guard(GUARDED, GUARDED, 1, 1, false);
+        for (int i = 0; i < 10; i++) {
+            err.text[0] = '\0';
+            if (selftest_guard(GUARDED, &err) != (method == GUARD_TTL ? -RS_EAGAIN : 0))
+                fail_msg("%s", err.text);
+        }
+        if (method == GUARD_TTL)
+            assert_non_null(strstr(err.text, "TTL 255"));
+        guard_free(g);
     }
-    guard_free(g);
+    method = 0;
 }
 
 /* A listener for IPv4 alone, filtered: IPv6 is left open, and the self-test must say so. */
@@ -287,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guarded_ports_are_silent_and_bare_ones_are_not),
         cmocka_unit_test(every_segment_is_swallowed),
+        cmocka_unit_test(forged_signatures_are_swallowed),
         cmocka_unit_test(taken_ports_are_skipped),
         cmocka_unit_test(too_few_ports_is_an_error),
         cmocka_unit_test(descriptors_that_end_are_no_error_if_enough_fit),
