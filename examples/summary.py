@@ -5,26 +5,32 @@ targets are odd. Reads record files, or standard input.
 
     rawspider measure ecn < targets.ndjson > records.ndjson
     summary.py records.ndjson
-    summary.py --by vantage berlin.ndjson tokyo.ndjson     by a member of the records
+    summary.py --by vantage berlin.ndjson tokyo.ndjson     verdicts by a member of the records
 """
 
 import argparse
 import collections
 import json
 import sys
+import textwrap
 
 # What an ordinary path and an ordinary server give; whatever else a target shows is odd.
 ORDINARY = {
     "ecn.connectivity.works",
+    "ecn.connectivity.offline",
+    "ecn.connectivity.retries",
     "ecn.negotiation.succeeded",
     "ecn.negotiation.failed",
     "ecn.ipmark.ect0.seen",
     "ecn.ipmark.ect0.not_seen",
     "ecn.ipmark.ect1.not_seen",
     "ecn.ipmark.ce.not_seen",
-    "ecn.connectivity.offline",
-    "ecn.connectivity.retries",
     "ecn.data.none",
+}
+BASE = {
+    *(f"ecn.connectivity.{word}" for word in ("works", "broken", "offline", "transient")),
+    *(f"ecn.negotiation.{word}" for word in ("succeeded", "reflected", "failed")),
+    *(f"ecn.ipmark.{mark}.{word}" for mark in ("ect0", "ect1", "ce") for word in ("seen", "not_seen")),
 }
 
 
@@ -57,114 +63,122 @@ def family(record):
 
 def verdict(conditions):
     """Short: base conditions by their last word, the marks that were seen, then the details."""
-    words, seen, details, marks = [], [], [], False
+    words, marks, details = [], None, []
     for text in conditions:
         parts = text.split(".")
-        if text.startswith(("ecn.connectivity.", "ecn.negotiation.")) and len(parts) == 3:
-            (details if ":" in text or text in DETAILS else words).append(text)
-        elif text.startswith("ecn.ipmark.") and parts[-1] in ("seen", "not_seen"):
-            marks = True
-            if parts[-1] == "seen":
-                seen.append(parts[2])
+        if text not in BASE:
+            details.append("[" + text.removeprefix("ecn.").removeprefix("connectivity.") + "]")
+        elif parts[1] == "ipmark":
+            marks = (marks or []) + ([parts[2]] if parts[3] == "seen" else [])
         else:
-            details.append(text)
-    out = [text.split(".")[2] for text in words]
-    if marks:
-        out.append("marks " + "+".join(seen) if seen else "no marks")
-    out += ["[" + text.removeprefix("ecn.").removeprefix("connectivity.") + "]" for text in details]
-    return " ".join(out) or "(no condition)"
+            words.append(parts[2])
+    if marks is not None:
+        words.append("marks: " + ("+".join(marks) or "none"))
+    return ", ".join(words) + " " * bool(words and details) + " ".join(details)
 
 
-DETAILS = {
-    "ecn.connectivity.inverse",
-    "ecn.negotiation.cwr_only",
-    "ecn.negotiation.inconsistent",
-}
+class Counts:
+    """One line a condition; a different value behind the colon makes a line of its own."""
 
+    def __init__(self):
+        self.targets = collections.Counter()
+        self.of = collections.defaultdict(collections.Counter)
 
-def is_base(text):
-    parts = text.split(".")
-    if ":" in text or text in DETAILS or parts[0] != "ecn":
-        return False
-    if parts[1] in ("connectivity", "negotiation"):
-        return len(parts) == 3
-    return parts[1] == "ipmark" and parts[-1] in ("seen", "not_seen")
-
-
-def print_counts(records):
-    """One line a condition; what stands after a colon makes lines of its own."""
-    counts = collections.defaultdict(collections.Counter)
-    totals = collections.Counter(family(record) for record in records)
-    for record in records:
+    def add(self, record):
+        self.targets[family(record)] += 1
         for text in set(record["conditions"]):
-            counts[text][family(record)] += 1
-    both = sum(totals.values())
-    width = max([len(text) for text in counts] + [len("targets")])
-    print(f"{'targets':{width}}  {both:>8}         {'IPv4':>8} {'IPv6':>8}")
-    for text in sorted(counts, key=lambda text: (not is_base(text), text)):
-        n = counts[text]
-        share = 100 * sum(n.values()) / both
-        print(f"{text:{width}}  {sum(n.values()):>8} {share:6.1f}% {n['IPv4']:>8} {n['IPv6']:>8}")
+            self.of[text][family(record)] += 1
+
+    def show(self):
+        both = self.targets.total()
+        width = max(len(text) for text in [*self.of, "targets"])
+        four, six = self.targets["IPv4"], self.targets["IPv6"]
+        print(f"{'':{width}}      both           IPv4     IPv6")
+        print(f"{'targets':{width}}  {both:>8}       {four:>8} {six:>8}")
+        for text in sorted(self.of, key=lambda text: (text not in BASE, text)):
+            n = self.of[text]
+            share = 100 * n.total() / both
+            print(f"{text:{width}}  {n.total():>8} {share:5.1f}% {n['IPv4']:>7} {n['IPv6']:>8}")
 
 
-def print_odd(records, most):
-    odd = []
-    for record in records:
+class Odd:
+    def __init__(self, most):
+        self.most, self.n, self.lines = most, 0, []
+
+    def add(self, record):
         why = [text for text in record["conditions"] if text.split(":")[0] not in ORDINARY]
-        if why:
-            odd.append((record, why))
-    print(f"\nodd targets: {len(odd)} of {len(records)}")
-    for record, why in odd[:most]:
-        name = record.get("domain") or ""
+        self.n += bool(why)
+        if not why or self.n > self.most:
+            return
+        name = str(record.get("domain") or "")
         problem = f" ({record['problem']})" if "problem" in record else ""
         dip = str(record.get("dip", f"line {record.get('line', '?')}"))
-        print(f"  {dip:24} {name:28} {' '.join(why)}{problem}")
-    if len(odd) > most:
-        print(f"  and {len(odd) - most} more (--odd N shows N)")
+        self.lines.append(f"  {dip:24} {name:28} {' '.join(why)}{problem}")
+
+    def show(self):
+        print(f"\nodd targets: {self.n}")
+        for line in self.lines:
+            print(line)
+        if self.n > self.most:
+            print(f"  and {self.n - self.most} more (--odd N shows N)")
 
 
-def groups(records, key):
-    found = collections.defaultdict(list)
+class Groups:
+    """Verdicts, counted for each value of a member of the records. right: whether a record is as
+    expected, or None where nothing is expected."""
+
+    def __init__(self, key, right=None):
+        self.key, self.right = key, right
+        self.of = collections.defaultdict(lambda: collections.defaultdict(collections.Counter))
+        self.n, self.wrong = 0, 0
+
+    def add(self, record):
+        group = str(record.get(self.key))
+        ok = self.right is None or self.right(group, set(record["conditions"]))
+        self.of[group][verdict(record["conditions"]), ok][family(record)] += 1
+        self.n += 1
+        self.wrong += not ok
+
+    def show(self, group):
+        for (text, ok), n in sorted(self.of[group].items(), key=lambda row: -row[1].total()):
+            tail = "" if self.right is None else "  as expected" if ok else "  NOT EXPECTED"
+            print(f"    {text:62} IPv4 {n['IPv4']:>4}  IPv6 {n['IPv6']:>4}{tail}")
+
+
+def sum_up_lab(records, boxes):
+    """A run in the lab of tests/netns, against what `lab.py boxes` says of each box: exactly its
+    base conditions, at least its details. True if all is as expected."""
+    plan = {box["box"]: (set(box["base"]), set(box["details"])) for box in boxes}
+
+    def right(box, said):
+        base, details = plan.get(box, (None, set()))
+        return said & BASE == base and details <= said
+
+    groups = Groups("box", right)
     for record in records:
-        found[str(record.get(key))].append(record)
-    return found
+        groups.add(record)
+    absent = [name for name in plan if name not in groups.of]
+    for box in boxes:
+        print(textwrap.fill(f"{box['box']}: {box['about']}", 100, subsequent_indent="  "))
+        groups.show(box["box"])
+    print(f"\n{groups.n - groups.wrong} of {groups.n} targets as expected", end="")
+    print(f"; not measured: {', '.join(absent)}" if absent else f", {len(plan)} boxes")
+    return groups.wrong == 0 and not absent
 
 
-def print_group(records, right):
-    """One line for each verdict in a group; right: None, or whether a record is as expected.
-    The number of records that are not."""
-    rows = collections.defaultdict(list)
+def sum_up(records, key, most):
+    counts, odd, groups = Counts(), Odd(most), Groups(key)
     for record in records:
-        rows[(verdict(record["conditions"]), right is None or right(record))].append(record)
-    for (text, ok), members in sorted(rows.items(), key=lambda row: -len(row[1])):
-        n = collections.Counter(family(record) for record in members)
-        tail = "" if right is None else "  as expected" if ok else "  NOT EXPECTED"
-        print(f"    {text:62} IPv4 {n['IPv4']:>4}  IPv6 {n['IPv6']:>4}{tail}")
-    return sum(len(members) for (_, ok), members in rows.items() if not ok)
-
-
-def as_expected(box):
-    """Exactly these base conditions, at least these details."""
-    base, details = set(box["base"]), set(box["details"])
-
-    def right(record):
-        said = set(record["conditions"])
-        return {text for text in said if is_base(text)} == base and details <= said
-
-    return right
-
-
-def print_boxes(records, plan):
-    """A run in the lab of tests/netns, against `lab.py boxes`. True if all is as expected."""
-    found, wrong, absent = groups(records, "box"), 0, 0
-    for box in plan:
-        print(f"{box['box']}: {box['about']}")
-        members = found.pop(box["box"], [])
-        absent += not members
-        wrong += print_group(members, as_expected(box))
-    n = len(records)
-    print(f"\n{n - wrong} of {n} targets as expected, {len(plan) - absent} of {len(plan)} boxes measured")
-    return n > 0 and wrong == 0 and absent == 0 and not found
+        for part in (counts, odd, groups) if key else (counts, odd):
+            part.add(record)
+    if not counts.targets:
+        print("no records")
+        return
+    counts.show()
+    for group in sorted(groups.of):
+        print(f"\n{key} {group}")
+        groups.show(group)
+    odd.show()
 
 
 def main():
@@ -177,27 +191,18 @@ def main():
     parser.add_argument("--lab", metavar="FILE", help="check against what `lab.py boxes` prints")
     args = parser.parse_args()
     try:
-        records = list(read(args.records))
         if args.lab:
             with open(args.lab, encoding="utf-8") as file:
-                return 0 if print_boxes(records, json.load(file)) else 1
-    except (Bad, OSError, ValueError) as error:
+                return 0 if sum_up_lab(read(args.records), json.load(file)) else 1
+        sum_up(read(args.records), args.by, args.odd)
+    except BrokenPipeError:
+        sys.stderr.close()  # nothing more to say to anybody
+        return 1
+    except (Bad, OSError, ValueError, KeyError) as error:
         print(f"summary.py: {error}", file=sys.stderr)
         return 1
-    if not records:
-        print("no records")
-        return 0
-    print_counts(records)
-    if args.by:
-        for value, members in sorted(groups(records, args.by).items()):
-            print(f"\n{args.by} {value}: {len(members)} targets")
-            print_group(members, None)
-    print_odd(records, args.odd)
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        sys.exit(1)
+    sys.exit(main())
