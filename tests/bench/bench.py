@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make bench: the figures that rawspider has to reach, each with its peer in the same run.
+
+Prints how it measured and a table; writes a JSON line a figure to build/bench.json. Ends with 1 when
+something could not be measured or a result was wrong, never because something was slow: a figure
+that is missed says MISSED. For a machine on which nothing else runs; takes about six minutes.
+
+BENCH_SCALE=small    a quick look that everything works; its figures mean nothing
+BENCH_LINES=N        lines of the long input instead of 1,000,000
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "netns"))
+
+import distance
+import lab
+import lab_ns
+import machine
+import memory
+import report
+import speed
+from proc import Unmeasured
+
+_FIGURES = {
+    "cpu": speed.cpu,
+    "rate": speed.rate,
+    "memory": memory.in_flight,
+    "flat": memory.flat,
+    "distance": distance.distance,
+}
+_RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
+
+
+class Sizes(NamedTuple):
+    name: str
+    targets: int  # addresses, a power of two
+    requests: int  # of ab
+    rounds: int  # of rawspider and ab in turns; the median counts
+    many: int  # targets in flight at once
+    few: int
+    short_lines: int
+    long_lines: int
+    slow_targets: int  # at the default rate
+
+
+_SIZES = {
+    "full": Sizes("full", 65536, 131072, 3, 20000, 2000, 10000, 1000000, 2000),
+    "small": Sizes("small", 2048, 4096, 1, 2000, 200, 5000, 20000, 200),
+}
+
+
+class Bench:
+    """What the figures share: the lab, a folder for files, the targets, the speed runs."""
+
+    def __init__(self, up, folder, sizes):
+        self.lab, self.folder, self.sizes = up, folder, sizes
+        self.base = up.expected("none").base
+        self.router_mac = up.within("rt", lab_ns.mac, "rt0")
+        self._speed = None
+
+    def addresses(self):
+        return self.lab.targets("none", self.sizes.targets, 4)
+
+    def lines(self, targets):
+        """The targets as a file of job lines."""
+        path = self.path("lines.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            for target in targets:
+                file.write(json.dumps(target, separators=(",", ":")) + "\n")
+        return path
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def say(self, text):
+        print(f"  {text}", file=sys.stderr, flush=True)
+
+    def speed(self):
+        if self._speed is None:
+            self._speed = speed.Speed(self)
+        return self._speed
+
+
+def _sizes():
+    name = os.environ.get("BENCH_SCALE", "full")
+    if name not in _SIZES:
+        raise Unmeasured(f"BENCH_SCALE={name}: it is one of {', '.join(_SIZES)}")
+    lines = os.environ.get("BENCH_LINES", str(_SIZES[name].long_lines))
+    if not lines.isdecimal() or int(lines) <= _SIZES[name].short_lines:
+        raise Unmeasured(f"BENCH_LINES={lines}: a number over {_SIZES[name].short_lines}")
+    return _SIZES[name]._replace(long_lines=int(lines))
+
+
+def _pin():
+    """This script, and so nginx and tcpdump, leave the prober's core alone."""
+    if not {machine.PROBER_CORE, machine.SERVER_CORE} <= os.sched_getaffinity(0):
+        raise Unmeasured(f"needs the cores {machine.PROBER_CORE} and {machine.SERVER_CORE}")
+    os.sched_setaffinity(0, {machine.SERVER_CORE})
+
+
+def _measure(wanted, sizes, folder):
+    """(about, figures, failures). A figure that fails does not keep the others from being had."""
+    figures, failures = [], []
+    with lab.Lab(server_cpu=machine.SERVER_CORE) as up:
+        about = machine.describe()
+        about["steering"] = machine.steering(up, ("vp", "rt", "srv"))
+        about["busy_before"] = machine.idle_check()
+        bench = Bench(up, folder, sizes)
+        for name in wanted:
+            try:
+                figures += _FIGURES[name](bench)
+            except (Unmeasured, lab_ns.LabError, subprocess.SubprocessError) as error:
+                failures.append(f"{name}: {error}")
+                bench.say(f"NOT MEASURED: {failures[-1]}")
+    return about, figures, failures
+
+
+def _text(about, sizes, figures, failures):
+    parts = [report.method(about, sizes), report.table(figures), report.notes(figures)]
+    parts += [f"NOT MEASURED: {failure}" for failure in failures]
+    missed = sum(figure.met is False for figure in figures)
+    parts.append(f"{missed} figures missed, {len(failures)} not measured")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", choices=_FIGURES, action="append", help="this figure (all)")
+    parser.add_argument("--save", action="store_true", help="also write tests/bench/RESULTS.md")
+    return parser
+
+
+def main():
+    args = _parser().parse_args()
+    os.makedirs("build", exist_ok=True)
+    try:
+        sizes = _sizes()
+        _pin()
+        with tempfile.TemporaryDirectory(prefix="bench-", dir="build") as folder:
+            wanted = args.only or list(_FIGURES)
+            about, figures, failures = _measure(wanted, sizes, os.path.abspath(folder))
+    except (Unmeasured, lab_ns.LabError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    text = _text(about, sizes, figures, failures)
+    print(text)
+    report.write_json(os.path.join("build", "bench.json"), figures, about)
+    if args.save:
+        report.write_results(_RESULTS, text)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

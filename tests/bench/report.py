@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmark says: how it measured, a table, one JSON line a figure."""
+
+import json
+import operator
+from typing import NamedTuple
+
+import machine
+
+_HOLDS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge}
+
+
+class Figure(NamedTuple):
+    """One row. required is (comparison, limit), or None for a row that is only told. ratio is to
+    the peer where there is one, else to the limit. detail: more numbers, for the JSON line."""
+
+    key: str
+    title: str
+    unit: str
+    measured: float
+    required: tuple = None
+    ratio: float = None
+    note: str = ""
+    detail: dict = {}
+
+    @property
+    def met(self):
+        if self.required is None:
+            return None
+        comparison, limit = self.required
+        return _HOLDS[comparison](self.measured, limit)
+
+    def cells(self):
+        required = f"{self.required[0]} {number(self.required[1])}" if self.required else ""
+        ratio = f"{self.ratio:.3f}" if self.ratio is not None else ""
+        verdict = {None: "", True: "ok", False: "MISSED"}[self.met]
+        return [f"{self.title}, {self.unit}", required, number(self.measured), ratio, verdict]
+
+    def record(self, about):
+        return {
+            "figure": self.key,
+            "title": self.title,
+            "unit": self.unit,
+            "required": self.required and f"{self.required[0]} {self.required[1]:.6g}",
+            "measured": float(f"{self.measured:.6g}"),
+            "ratio": self.ratio and float(f"{self.ratio:.4g}"),
+            "met": self.met,
+            "note": self.note,
+            **self.detail,
+            "at": about,
+        }
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def table(figures):
+    """Aligned, and Markdown at the same time."""
+    rows = [["figure", "required", "measured", "ratio", ""]] + [f.cells() for f in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:4], widths[1:4])]
+        lines.append("| " + " | ".join(cells + [row[4].ljust(widths[4])]) + " |")
+    rule = ["-" * (widths[0] + 2)] + ["-" * (w + 1) + ":" for w in widths[1:4]]
+    lines.insert(1, "|" + "|".join(rule + ["-" * (widths[4] + 2)]) + "|")
+    return "\n".join(lines)
+
+
+def method(about, sizes):
+    """How it was measured: what a reader needs before the figures mean anything."""
+    tools = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    idle = about["busy_before"]
+    steered = about["steering"]
+    return f"""\
+{about["date"]}, commit {about["commit"]}, size {sizes.name}
+{about["processor"]}, {about["cores"]} cores, {about["memory_mib"]:,} MiB; Linux {about["kernel"]}
+{tools}
+
+How: the lab of tests/netns, vantage point - router - server as network namespaces joined by veth,
+the server's nginx (one worker) answering for all of 198.18.0.0/16 and 2001:2::/64 with a page of
+8 KiB. Every prober runs on core {machine.PROBER_CORE}; nginx, tcpdump and this script on core \
+{machine.SERVER_CORE}; one prober at a time.
+Packet steering (RPS, XPS, threaded NAPI): {"off" if not steered else "ON: " + ", ".join(steered)}. \
+So a packet is carried through the router and
+into the server's TCP by the core that sent it: over veth the far side's softirq work is billed to
+the sender, for rawspider and for its peers alike, or to ksoftirqd when there is much of it. Hence
+the busy time of both cores (from /proc/stat, everything that ran) as a second figure.
+CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM.
+Busy before the first run: core {machine.PROBER_CORE} {idle.prober:.1%}, \
+core {machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}. \
+{"" if max(idle) < 0.05 else "WARNING: something else is running."}"""
+
+
+def notes(figures):
+    return "\n".join(f"{f.title}: {f.note}" for f in figures if f.note)
+
+
+def write_json(path, figures, about):
+    about = {key: value for key, value in about.items() if key != "busy_before"}
+    with open(path, "w", encoding="utf-8") as file:
+        for figure in figures:
+            file.write(json.dumps(figure.record(about)) + "\n")
+
+
+def write_results(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("# Results of `make bench`\n\nWritten by `tests/bench/run.sh --save`.\n\n")
+        file.write(text + "\n")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CPU an exchange against masscan, exchanges a second against ab: the runs and the figures."""
+
+import ipaddress
+import statistics
+
+import tools
+from report import Figure
+
+_MASSCAN_RATES = (2000, 5000, 10000)
+_AB_SHARE = 0.8
+_PACKETS_AN_EXCHANGE = 3  # that rawspider sends: SYN, request, FIN
+
+
+class Speed:
+    """The runs that both figures share: rawspider with two window sizes and ab, in turns."""
+
+    def __init__(self, bench):
+        self.runs = {"default": [], "-w 200": [], "ab": []}
+        for _ in range(bench.sizes.rounds):
+            self.runs["default"].append(_measure(bench, "rawspider -r 0", "-r", 0))
+            self.runs["-w 200"].append(_measure(bench, "rawspider -r 0 -w 200", "-r", 0, "-w", 200))
+            bench.say(f"ab -c 200, {bench.sizes.requests:,} requests")
+            address = bench.addresses()[0]["dip"]
+            ab = tools.apachebench(bench.lab, bench.folder, address, bench.sizes.requests)
+            self.runs["ab"].append(
+                {
+                    "rate": ab.per_second,
+                    "cpu_us": ab.cost.cpu / ab.requests * 1e6,
+                    "busy_us": ab.cost.busy.both / ab.requests * 1e6,
+                }
+            )
+
+    def median(self, who, what):
+        return statistics.median(run[what] for run in self.runs[who])
+
+    def all(self, who, what):
+        return [round(run[what], 2) for run in self.runs[who]]
+
+
+def _measure(bench, name, *options):
+    """One run over all addresses, every verdict checked."""
+    targets = bench.addresses()
+    bench.say(f"{name}, {len(targets):,} addresses, both arms")
+    run = tools.rawspider(bench.lab, bench.folder, bench.lines(targets), *options)
+    tools.check_records(run.output, len(targets), bench.base)
+    # A repeated attempt costs, but does not count twice.
+    exchanges = min(run.meta["exchanges"], 2 * len(targets))
+    return {
+        "rate": exchanges / run.cost.wall,
+        "own_rate": exchanges / run.meta["elapsed"],
+        "cpu_us": run.cost.cpu / exchanges * 1e6,
+        "user_us": run.cost.user / exchanges * 1e6,
+        "busy_us": run.cost.busy.both / exchanges * 1e6,
+        "prober_core_us": run.cost.busy.prober / exchanges * 1e6,
+        "exchanges": exchanges,
+        "syn_retransmissions": run.meta["syn_retransmissions"],
+        "pcap_drop": run.meta["pcap_drop"],
+    }
+
+
+def _scans(bench):
+    network = ipaddress.ip_network(f"198.18.0.0/{32 - (bench.sizes.targets - 1).bit_length()}")
+    found = []
+    for rate in _MASSCAN_RATES:
+        bench.say(f"masscan --banners at {rate:,} SYN/s, {network.num_addresses:,} addresses")
+        scan = tools.masscan(bench.lab, bench.folder, network, rate, bench.router_mac)
+        found.append(
+            {
+                "rate": rate,
+                "completed": scan.completed,
+                "share": round(scan.share, 4),
+                "cpu_us": scan.cost.cpu / scan.completed * 1e6,
+                "busy_us": scan.cost.busy.both / scan.completed * 1e6,
+            }
+        )
+    return found
+
+
+def cpu(bench):
+    """CPU for a completed HTTP exchange."""
+    speed, scans = bench.speed(), _scans(bench)
+    best = min(scans, key=lambda scan: scan["cpu_us"])
+    least_busy = min(scans, key=lambda scan: scan["busy_us"])
+    pace = best["rate"] * _PACKETS_AN_EXCHANGE
+    paced = _measure(bench, f"rawspider -r {pace}", "-r", pace)
+    mine, mine_busy = speed.median("default", "cpu_us"), speed.median("default", "busy_us")
+    told = "; ".join(
+        f"{s['rate']:,} SYN/s {s['cpu_us']:.1f} us, {s['share']:.1%} of the addresses completed"
+        for s in scans
+    )
+    note = (
+        f"masscan at {told}. rawspider completed and judged right all of its "
+        f"{speed.runs['default'][0]['exchanges']:,} exchanges, median of "
+        f"{speed.all('default', 'cpu_us')} us; at masscan's best pace (-r {pace}) "
+        f"{paced['cpu_us']:.1f} us; ab {speed.median('ab', 'cpu_us'):.1f} us."
+    )
+    return [
+        Figure(
+            "cpu_per_exchange",
+            "CPU of the process for an HTTP exchange",
+            "us",
+            mine,
+            ("<=", best["cpu_us"]),
+            mine / best["cpu_us"],
+            note,
+            {"masscan": scans, "runs": speed.runs["default"], "paced": paced},
+        ),
+        Figure(
+            "busy_per_exchange",
+            "- busy time of both cores, against masscan",
+            "us",
+            mine_busy,
+            ratio=mine_busy / least_busy["busy_us"],
+            detail={"masscan": least_busy["busy_us"], "ab": speed.median("ab", "busy_us")},
+        ),
+    ]
+
+
+def rate(bench):
+    """Exchanges a second."""
+    speed = bench.speed()
+    ab = speed.median("ab", "rate")
+    mine, narrow = speed.median("default", "rate"), speed.median("-w 200", "rate")
+    note = (
+        f"ab -c 200 does {ab:,.0f} a second (median of {speed.all('ab', 'rate')}) by its own clock, "
+        f"without its start-up; rawspider's {speed.all('default', 'rate')} count from the start of "
+        f"the process to its end ({speed.median('default', 'own_rate'):,.0f} by its own clock)."
+    )
+    detail = {"ab": ab, "runs": speed.all("default", "rate"), "ab_runs": speed.all("ab", "rate")}
+    narrow_runs = {"runs": speed.runs["-w 200"]}
+    title = "exchanges a second, against ab -c 200"
+    return [
+        Figure("rate", title, "1/s", mine, (">=", _AB_SHARE * ab), mine / ab, note, detail),
+        Figure("rate_w200", "- with -w 200", "1/s", narrow, ratio=narrow / ab, detail=narrow_runs),
+    ]

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rawspider and its peers: one run each, with every result looked at."""
+
+import json
+import os
+import re
+from typing import NamedTuple
+
+import proc
+from proc import Unmeasured
+
+RAWSPIDER = os.path.abspath("build/rawspider")
+# Nobody's address on the vantage point's link: the kernel there does not know it, so it has no RST
+# for masscan's connections, whose replies the router sends to masscan's own answer to ARP.
+MASSCAN_ADDRESS = "192.0.2.77"
+_CONDITIONS = b'"conditions":'
+# PATHspider's names, without a detail.
+_BASE = re.compile(r"ecn\.(connectivity|negotiation)\.[a-z]+|ecn\.ipmark\.\w+\.(not_)?seen")
+_LINE = re.compile(rb'"line":(\d+)')
+
+
+class Measured(NamedTuple):
+    cost: proc.Cost
+    meta: dict
+    output: str
+
+
+def rawspider(lab, folder, lines, *options, limit=600.0, peak=False):
+    """One measurement of the job lines in the file `lines`, over HTTP. Its records are in output."""
+    output, meta = (os.path.join(folder, name) for name in ("records.ndjson", "meta.json"))
+    argv = [RAWSPIDER, "measure", "-q", "-b", "none", "-i", "vp0", *options]
+    argv += ["--input", lines, "--output", output, "-m", meta, "ecn", "--connect", "http"]
+    cost = proc.run(lab, argv, folder, limit, peak)
+    if cost.status != 0:
+        raise Unmeasured(f"rawspider: {cost.said()}")
+    with open(meta, encoding="utf-8") as file:
+        return Measured(cost, json.load(file), output)
+
+
+class Verdicts:
+    """Whether a record's conditions are what they have to be. Records end in their conditions, and
+    few different endings occur, so each is looked at once."""
+
+    def __init__(self, base):
+        self.base = frozenset(base)
+        self.known = {}
+
+    def right(self, tail):
+        if tail not in self.known:
+            self.known[tail] = self._judge(tail)
+        return self.known[tail]
+
+    def _judge(self, tail):
+        try:
+            conditions = json.loads(b"{" + tail)["conditions"]
+        except (ValueError, KeyError):
+            return False
+        # Details may stand beside the base conditions; what was not measured may not.
+        extra = set(conditions) - self.base
+        spoilt = [c for c in extra if c.startswith("measure.") or _BASE.fullmatch(c)]
+        return self.base <= set(conditions) and not spoilt
+
+
+def check_records(path, count, base):
+    """Every line has one record, and every record the right verdict; else raises."""
+    verdicts, seen, wrong, example = Verdicts(base), bytearray(count + 1), 0, b""
+    with open(path, "rb") as file:
+        for record in file:
+            at = record.rfind(_CONDITIONS)
+            line = _LINE.search(record)
+            number = int(line[1]) if line else 0
+            if not 0 < number <= count or seen[number]:
+                raise Unmeasured(f"a record for no line, or a second one: {_text(record)}")
+            seen[number] = 1
+            if at < 0 or not verdicts.right(record[at:].rstrip()):
+                wrong, example = wrong + 1, record
+    if sum(seen) != count:
+        raise Unmeasured(f"{count} lines gave {sum(seen)} records")
+    if wrong:
+        raise Unmeasured(f"{wrong} of {count} verdicts are wrong, such as {_text(example)}")
+
+
+def _text(record):
+    return record.decode("utf-8", "replace").strip()[:400]
+
+
+class Scan(NamedTuple):
+    cost: proc.Cost
+    rate: int
+    completed: int  # addresses with an HTTP banner
+    share: float
+
+
+def masscan(lab, folder, network, rate, router_mac, limit=600.0):
+    """`masscan --banners` over a network, from an address that the kernel does not have."""
+    output = os.path.join(folder, "masscan.txt")
+    argv = ["masscan", str(network), "-p80", "--banners", "--rate", rate, "--wait", 3]
+    argv += ["--adapter", "vp0", "--adapter-ip", MASSCAN_ADDRESS, "--router-mac", router_mac]
+    cost = proc.run(lab, [*argv, "-oL", output], folder, limit)
+    if cost.status != 0:
+        raise Unmeasured(f"masscan: {cost.said()}")
+    addresses = set()
+    with open(output, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            fields = line.split(maxsplit=6)
+            # banner tcp 80 ADDRESS TIME http TEXT
+            if fields[:3] == ["banner", "tcp", "80"] and fields[5:6] == ["http"]:
+                addresses.add(fields[3])
+    if not addresses:
+        raise Unmeasured(f"masscan at {rate} SYN/s completed nothing: {cost.said()}")
+    return Scan(cost, rate, len(addresses), len(addresses) / network.num_addresses)
+
+
+class Benchmarked(NamedTuple):
+    cost: proc.Cost
+    requests: int
+    per_second: float  # by its own clock, which leaves its start-up out
+
+
+def apachebench(lab, folder, address, requests, limit=600.0):
+    """`ab -c 200`, a connection for each request."""
+    argv = ["ab", "-q", "-c", 200, "-n", requests, f"http://{address}/"]
+    cost = proc.run(lab, argv, folder, limit)
+    found = {key: _number(cost.stdout, key) for key in ("Complete requests", "Requests per second")}
+    bad = [key for key in ("Failed requests", "Non-2xx responses") if _number(cost.stdout, key)]
+    if cost.status != 0 or bad or found["Complete requests"] != requests:
+        raise Unmeasured(f"ab: {', '.join(bad)} {cost.said()}")
+    return Benchmarked(cost, requests, found["Requests per second"])
+
+
+def _number(text, key):
+    match = re.search(rf"^{key}:\s+([\d.]+)", text, re.MULTILINE)
+    return float(match[1]) if match else 0.0
