@@ -23,17 +23,13 @@ void flow_table_free(struct flow_table *t)
     memset(t, 0, sizeof *t);
 }
 
-/* The same hash for both directions: each end is hashed alone and the two are added. */
+/* The same slot for both directions: the smaller end goes first. */
 static size_t slot_of(const struct flow_table *t, const struct wire_tuple *p)
 {
-    uint8_t end[2][sizeof(struct wire_addr) + 3];
-    memcpy(end[0], &p->src, sizeof p->src);
-    memcpy(end[1], &p->dst, sizeof p->dst);
-    memcpy(end[0] + sizeof p->src, &p->sport, 2);
-    memcpy(end[1] + sizeof p->dst, &p->dport, 2);
-    end[0][sizeof p->src + 2] = end[1][sizeof p->dst + 2] = p->proto;
-    uint64_t h =
-        rs_siphash(&t->key, end[0], sizeof end[0]) + rs_siphash(&t->key, end[1], sizeof end[1]);
+    int order = memcmp(&p->src, &p->dst, sizeof p->src);
+    bool as_is = order < 0 || (order == 0 && p->sport <= p->dport);
+    struct wire_tuple ordered = as_is ? *p : wire_tuple_swap(p);
+    uint64_t h = rs_siphash(&t->key, &ordered, sizeof ordered);
     return (size_t)(h ^ (h >> 32)) & (t->buckets - 1);
 }
 

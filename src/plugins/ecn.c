@@ -70,6 +70,21 @@ static const struct arm arms[] = {
         }                                                                                          \
     }
 
+/* SYN/ACK and data from different hop counts, and no marks: a front end may have answered for a
+ * back end without ECN. */
+#define PROXY(ttl)                                                                                 \
+    {                                                                                              \
+        .layer = COND_DETAIL, .group = "ecn.negotiation",                                          \
+        .name = "ecn.negotiation.proxy_suspected",                                                 \
+        .clause = "negotiated, data unmarked, and the SYN/ACK's TTL is not that of other packets", \
+        .when = {                                                                                  \
+            {ECN, "ecn_synack_bits", COND_EQ, BITS_ECE, .mask = BITS_CWR_ECE},                     \
+            {ECN, "tcp_newdata_rev", COND_GE, 1},                                                  \
+            {ECN, "ecn_newdata_not_rev", COND_EQ, .than = "tcp_newdata_rev", .than_arm = ECN},     \
+            {ECN, "tcp_synack_ttl", COND_NE, .than = ttl, .than_arm = ECN}                         \
+        }                                                                                          \
+    }
+
 static const struct condition conditions[] = {
     CONNECTIVITY(WORKS, "works", "both arms got as far as each other in every attempt"),
     CONNECTIVITY(
@@ -167,6 +182,8 @@ static const struct condition conditions[] = {
      .name = "ecn.negotiation.inconsistent",
      .clause = "copies of one SYN/ACK differ",
      .when = {{ECN, "arm_synack_differs", COND_NE, 1}, {ECN, "tcp_synack_varies", COND_EQ, 1}}},
+    PROXY("ttl_min_rev"),
+    PROXY("ttl_max_rev"),
     {.layer = COND_DETAIL,
      .group = "ecn.synack",
      .name = "ecn.synack.ipmark",

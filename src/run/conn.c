@@ -34,7 +34,16 @@ void conn_prepare_segment(const struct engine *e,
     rules_apply(a->rules, a->n_rules, s);
 }
 
-static void send_segments(struct engine *e, struct conn *c)
+/* What is sent again may have been lost because the gateway's address changed: ask anew. */
+static void refresh_hop(struct engine *e, struct target *t, rs_mono now)
+{
+    struct hop hop;
+    if (e->ops.route(e->ops.ctx, &t->dip, now, &hop, NULL) == 0 &&
+        wire_addr_equal(&hop.src, &t->hop.src))
+        t->hop = hop;
+}
+
+static void send_segments(struct engine *e, struct conn *c, rs_mono now)
 {
     uint8_t packet[2048];
     struct rs_err err;
@@ -43,8 +52,10 @@ static void send_segments(struct engine *e, struct conn *c)
         size_t n;
         if (s.cls == SEG_SYN && s.tries > 1) {
             e->counters.syn_retransmissions++;
-            pace_left(e, c, false, false, (rs_mono){0}); /* unanswered: on its way no longer */
+            pace_left(e, c, false, false, now); /* unanswered: on its way no longer */
         }
+        if (s.tries > 1)
+            refresh_hop(e, c->target, now);
         conn_prepare_segment(e, c->target, c->held->a.log.arm, c->ip_id++, &s);
         int rc =
             craft_packet(e->craft, &c->held->a.flow.tuple, &s, packet, sizeof packet, &n, &err);
@@ -56,7 +67,7 @@ static void send_segments(struct engine *e, struct conn *c)
             trace_note(e, c->target, &c->held->a.log, "not sent: %s",
                        rc == -RS_EAGAIN ? "no room to send" : err.text);
             if (s.cls == SEG_SYN && s.tries == 1)
-                conn_stop(e, c, OUTCOME_NOT_SENT, "no room to send", (rs_mono){0});
+                conn_stop(e, c, OUTCOME_NOT_SENT, "no room to send", now);
         }
     }
     e->out.n_segments = 0;
@@ -171,7 +182,7 @@ void conn_emit(struct engine *e, struct conn *c, rs_mono now)
     do {
         e->out.more = false;
         tcp_output(&c->tcp, now, &e->out);
-        send_segments(e, c);
+        send_segments(e, c, now);
     } while (e->out.more);
     tcp_out_clear(&e->out);
     if (c->ended)
@@ -319,7 +330,7 @@ void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *t
     tcp_out_clear(&e->out);
     tcp_abort(&c->tcp, now, &e->out);
     tcp_output(&c->tcp, now, &e->out);
-    send_segments(e, c);
+    send_segments(e, c, now);
     tcp_out_clear(&e->out);
 }
 

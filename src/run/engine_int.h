@@ -67,7 +67,6 @@ struct target {
     bool has_domain, traced, parallel, addr_held, stopping;
     struct wire_addr dip;
     struct hop hop;
-    bool routed;
     uint8_t round, plan_n, plan_at, running, reruns;
     uint16_t ports[COND_ARMS];
     struct plan_step plan[PLAN_MOST];

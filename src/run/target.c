@@ -133,12 +133,11 @@ static bool route(struct engine *e, struct target *t, rs_mono now)
         return false;
     }
     if (rc != 0) {
-        snprintf(t->problem, sizeof t->problem, "%s", err.text);
+        snprintf(t->problem, sizeof t->problem, "%.*s", (int)sizeof t->problem - 1, err.text);
         trace_note(e, t, NULL, "not sent: %s", err.text);
         target_finish(e, t);
         return false;
     }
-    t->routed = true;
     return true;
 }
 
@@ -157,7 +156,7 @@ bool target_launch(struct engine *e, struct target *t, rs_mono now)
         take_ports(e, t);
         plan_first_round(e, t);
     }
-    if (!t->routed && !route(e, t, now))
+    if (!route(e, t, now))
         return false;
     unsigned order = 0;
     do {

@@ -78,7 +78,6 @@ static bool shrink_flight(struct tcp *m, uint32_t n)
         }
         m->flight_at = (uint8_t)((m->flight_at + 1) % TCP_FLIGHT);
         m->flight_n--;
-        open_cwnd(m);
         if (n == 0)
             return fin;
     }
@@ -92,6 +91,7 @@ static void advance(struct tcp *m, struct arrival *a)
     m->timeouts = 0;
     measure_rtt(m, a);
     bool fin = shrink_flight(m, n);
+    open_cwnd(m);
     a->out->events |= TCP_EV_ACKED;
     m->retransmit_due = false;
     /* RFC 6298 5.2 and 5.3 */

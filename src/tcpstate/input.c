@@ -132,7 +132,7 @@ static enum verdict check_ack(struct tcp *m, struct arrival *a)
     if (m->ts_on && (a->options.have & OPT_TIMESTAMP) != 0 && seq_le(v->seq, m->ack_sent))
         m->ts_recent = a->options.tsval;
     tcp_take_ack(m, a);
-    return m->state == TCP_CLOSED ? DONE : GO_ON;
+    return GO_ON;
 }
 
 static const tcp_segment_fn check[] = {check_paws, check_rst, check_syn, check_sequence, check_ack};
@@ -269,7 +269,6 @@ void tcp_text_and_fin(struct tcp *m, struct arrival *a)
         return;
     if (m->rcv_nxt == m->fin_at) {
         m->rcv_nxt++;
-        m->fin_known = false;
         m->ack_due = true;
         tcp_drop_held(m);
         a->out->events |= TCP_EV_PEER_FIN;

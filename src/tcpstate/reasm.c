@@ -29,8 +29,8 @@ static struct tcp_block *block_get(struct tcp *m, uint32_t seq)
 
 /* Puts as much as fits behind `before` (NULL: first): into its spare room when it ends at `seq`, or
  * into a new block. Moves *before to where the bytes went. Returns the bytes taken. */
-static uint32_t
-put(struct tcp *m, struct tcp_block **before, uint32_t seq, const uint8_t *bytes, uint32_t n)
+static uint32_t put(
+    struct tcp *m, struct tcp_block **before, uint32_t seq, const uint8_t *bytes, uint32_t n)
 {
     struct tcp_block *b = *before;
     if (b == NULL || b->seq + b->n != seq || b->n == BLOCK_CAP) {

@@ -45,7 +45,6 @@ void tcp_enter(struct tcp *m, enum tcp_state state)
     if (state != TCP_CLOSED && state != TCP_TIME_WAIT)
         return;
     m->retransmit_at = m->ack_at = RS_NEVER;
-    m->syn_due = m->retransmit_due = m->probe_due = false;
     tcp_drop_held(m);
 }
 
@@ -207,7 +206,6 @@ static void timeout_data(struct tcp *m, rs_mono now, struct tcp_out *out)
     m->retransmit_due = true;
     m->recovering = true;
     m->recover = m->snd_nxt;
-    m->timed_at = RS_NEVER; /* RFC 6298 3: Karn */
     tcp_ecn_loss(m);
     out->events |= TCP_EV_RETRANSMITTED;
 }

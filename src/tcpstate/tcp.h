@@ -198,8 +198,8 @@ void tcp_expire(struct tcp *m, rs_mono now, struct tcp_out *out);
  * payload, and ecn by RFC 3168 (ECT(0) on new data only); ttl, ip_id, flow label, dscp are left to
  * the caller. */
 void tcp_output(struct tcp *m, rs_mono now, struct tcp_out *out);
-/* Bytes wait for a gap to be filled: each further segment deserves its own ACK (RFC 5681 4.2). Without a
- * gap, a caller that handles a burst of segments may ask tcp_output once at its end. */
+/* Bytes wait for a gap to be filled: each further segment deserves its own ACK (RFC 5681 4.2).
+ * Without a gap, a caller that handles a burst of segments may ask tcp_output once at its end. */
 bool tcp_has_gap(const struct tcp *m);
 rs_mono tcp_next_expiry(const struct tcp *m);
 enum tcp_state tcp_state(const struct tcp *m);
@@ -209,8 +209,8 @@ bool tcp_over(const struct tcp *m);
 /* Whether an ICMP error that quotes `seq` (the first sequence number of the quoted segment) can be
  * about something we sent and that is unacknowledged (RFC 5927 4.1); in SYN-SENT only the SYN's. */
 bool tcp_quote_plausible(const struct tcp *m, uint32_t seq);
-/* Whether `ack` acknowledges something that we sent on this connection, so that its sender saw at least
- * our SYN (RFC 5961 5.2). True also of old duplicates. */
+/* Whether `ack` acknowledges something that we sent on this connection, so that its sender saw at
+ * least our SYN (RFC 5961 5.2). True also of old duplicates. */
 bool tcp_ack_plausible(const struct tcp *m, uint32_t ack);
 /* SYNs sent so far; ECN negotiated (RFC 3168 6.1.1). */
 unsigned tcp_syns_sent(const struct tcp *m);

@@ -22,7 +22,8 @@ enum {
     PLAIN_SYNACK = 8,
     ECT_LOST = 16,
     CWR_ONLY = 32,
-    OTHER_SYNACK = 64
+    OTHER_SYNACK = 64,
+    NEARER_SYNACK = 128
 };
 
 struct row {
@@ -61,6 +62,15 @@ static const struct expectation expectations[] = {
      0,
      {{'p', 0, OK, 0}, {'e', 1, OK, CWR_ONLY | BLEACHED}},
      "ecn.connectivity.works ecn.negotiation.failed " NO_MARKS " ecn.negotiation.cwr_only"},
+    {"bleached, all from one hop count: nothing to suspect",
+     0,
+     {{'p', 0, OK, 0}, {'e', 1, OK, BLEACHED}},
+     "ecn.connectivity.works ecn.negotiation.succeeded " NO_MARKS},
+    {"SYN/ACK from a nearer hop, no marks",
+     0,
+     {{'p', 0, OK, 0}, {'e', 1, OK, BLEACHED | NEARER_SYNACK}},
+     "ecn.connectivity.works ecn.negotiation.succeeded " NO_MARKS
+     " ecn.negotiation.proxy_suspected"},
     {"no data: no statement on marks",
      0,
      {{'p', 0, OK, 0}, {'e', 1, OK, NO_DATA}},
@@ -184,6 +194,9 @@ static void fill(struct attempt *a, const struct row *r)
                               : r->how & CWR_ONLY                              ? 2
                                                                                : 1;
     a->flow.ecn_synack_cp = 0;
+    a->flow.ttl_min_rev = a->flow.ttl_max_rev = a->flow.tcp_synack_ttl = 60;
+    if (r->how & NEARER_SYNACK)
+        a->flow.ttl_max_rev = a->flow.tcp_synack_ttl = 63;
     if (r->how & NO_DATA)
         return;
     a->flow.tcp_newdata_rev = 3;
