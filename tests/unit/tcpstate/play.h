@@ -13,6 +13,7 @@
  *   events NAME...   exactly these since the last such line; "events -": none
  *   state NAME       data FIRST:END   exactly this was delivered since the last such line
  *   pool N           blocks out of the reassembly pool
+ *   timer off        no timer runs
  *
  * Output is asked for at `>`: what stands between two `>` lines is one turn. At the end nothing
  * more may be sent. */
@@ -325,7 +326,10 @@ static void play_act(struct play *p, const char *line)
         play_expect_data(p, line + 5);
     else if (strncmp(line, "pool ", 5) == 0)
         play_expect_pool(p, (size_t)atol(line + 5));
-    else if (strncmp(line, "state ", 6) == 0) {
+    else if (strcmp(line, "timer off") == 0) {
+        if (tcp_next_expiry(&p->m).ns != RS_NEVER.ns)
+            play_fail(p, "timer", "runs");
+    } else if (strncmp(line, "state ", 6) == 0) {
         if (strcmp(line + 6, tcp_state_name(tcp_state(&p->m))) != 0)
             play_fail(p, "state", tcp_state_name(tcp_state(&p->m)));
     } else {
@@ -384,8 +388,10 @@ static void play_row(void **state)
 }
 
 /* Adds `n` rows to `extra` tests that are no rows; runs all. */
-static int
-play_main(const struct row *rows, size_t n, const struct CMUnitTest *extra, size_t n_extra)
+static int play_main(const struct row *rows,
+                     size_t n,
+                     const struct CMUnitTest *extra,
+                     size_t n_extra)
 {
     struct CMUnitTest *tests = calloc(n + n_extra, sizeof *tests);
     assert_non_null(tests);

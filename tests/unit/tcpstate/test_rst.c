@@ -35,31 +35,34 @@ static const struct row rows[] = {
     SYN_IS_CHALLENGED("LAST-ACK", ". 2:2(0) ack 2"),
     SYN_IS_CHALLENGED("TIME-WAIT", ". 2:2(0) ack 2"),
     {"RFC 1337: TIME-WAIT is not ended by RST",
-                                     "in TIME-WAIT\n<! R 2:2(0)\n<! R 100:100(0)\n> nothing\nstate TIME-WAIT\nevents -"},
+     "in TIME-WAIT\n<! R 2:2(0)\n<! R 100:100(0)\n> nothing\nstate TIME-WAIT\nevents -"},
     {"RFC 5961 3.2: the answer to our challenge is exact and resets",
-                                     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\n<! R 101:101(0)\n> . 11:11(0) ack 1\n"
-     "< R 1:1(0)\nstate CLOSED\nevents challenged reset\n+60000\n> nothing"                                            },
+     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\n<! R 101:101(0)\n> . 11:11(0) ack 1\n"
+     "< R 1:1(0)\nstate CLOSED\nevents challenged reset\n+60000\n> nothing"},
     {"RFC 5961 7: ten challenges, then one each half second",
-                                     "in ESTABLISHED\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n"
+     "in ESTABLISHED\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n"
      "<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n"
      "> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n"
      "<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n"
      "> . 1:1(0) ack 1\nevents challenged\n<! R 2:2(0)\n> nothing\nevents -\n"
-     "+499\n<! R 2:2(0)\n> nothing\n+1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> nothing"                         },
+     "+499\n<! R 2:2(0)\n> nothing\n+1\n<! R 2:2(0)\n> . 1:1(0) ack 1\n<! R 2:2(0)\n> nothing"},
     {"RFC 9293 3.10.7.4 step 2: after the peer's RST we are silent",
-                                     "in ESTABLISHED\n< R 1:1(0)\n<! P. 1:11(10) ack 1\n<! . 1:1(0) ack 1\n> nothing\n"
-     "events reset"                                                                                                    },
+     "in ESTABLISHED\n< R 1:1(0)\n<! P. 1:11(10) ack 1\n<! . 1:1(0) ack 1\n> nothing\n"
+     "events reset"},
     {"RFC 9293 3.10.7.4 step 2: RST takes what waits for retransmission with it",
-                                     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\n< R. 1:1(0) ack 11\n+60000\n> nothing\n"
-     "events reset"                                                                                                    },
+     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\n< R. 1:1(0) ack 11\n+60000\n> nothing\n"
+     "events reset"},
     {"RFC 9293 3.10.5 ABORT: RST at SND.NXT; strays draw another",
-                                     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\nabort\n> R. 11:11(0) ack 1\n"
+     "in ESTABLISHED\nwrite 10\n> P. 1:11(10) ack 1\nabort\n> R. 11:11(0) ack 1\n"
      "events aborted\nstate CLOSED\n+60000\n> nothing\n"
-     "<! P. 1:11(10) ack 5\n> R 5:5(0)\n<! R 1:1(0)\n> nothing\nabort\n> nothing\nevents -"                            },
+     "<! P. 1:11(10) ack 5\n> R 5:5(0)\n<! R 1:1(0)\n> nothing\nabort\n> nothing\nevents -"},
     {"RFC 9293 3.10.5 ABORT with text unsent sends only the RST",
-                                     "in ESTABLISHED\nwrite 10\nabort\n> R. 1:1(0) ack 1\n> nothing"                   },
+     "in ESTABLISHED\nwrite 10\nabort\n> R. 1:1(0) ack 1\n> nothing"},
     {"RFC 9293 3.10.5 ABORT in TIME-WAIT: nothing to reset",
-                                     "in TIME-WAIT\nabort\n> nothing\nevents -\nstate TIME-WAIT"                       },
+     "in TIME-WAIT\nabort\n> nothing\nevents -\nstate TIME-WAIT"},
+
+    {"RFC 5961 4.2: a SYN/ACK with our ACK but another ISS is challenged",
+     "in ESTABLISHED\n<! S. 3:3(0) ack 1\n> . 1:1(0) ack 1\nevents challenged"},
 };
 
 int main(void)

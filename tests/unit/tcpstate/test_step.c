@@ -213,6 +213,51 @@ static void the_window_is_announced_at_once(void **state)
     end(&t);
 }
 
+static void a_retracted_window_still_takes_what_was_promised(void **state)
+{
+    (void)state;
+    const struct step steps[] = {WAIT(TCP_EV_ESTABLISHED, 0), WINDOW(0), WAIT(TCP_EV_DELIVERED, 0),
+                                 WRITE(5)};
+    struct stage t;
+    established(&t, STEPS(steps));
+    sent(&t, ". 1:1(0) ack 1 win 0");
+    arrive(&t, "P. 1:101(100) ack 1");
+    sent(&t, "P. 1:6(5) ack 101 win 0");
+    end(&t);
+}
+
+static void a_crafted_segment_without_ack_pays_no_ack(void **state)
+{
+    (void)state;
+    const struct step steps[] = {WAIT(TCP_EV_ESTABLISHED, 0), SEGMENT(TCP_FIN, 400, 50)};
+    struct stage t;
+    established(&t, STEPS(steps));
+    assert_int_equal(t.n_sent, 2);
+    assert_string_equal(t.sent[0], "F 401:401(0)"); /* beyond the request: no text */
+    assert_string_equal(t.sent[1], ". 1:1(0) ack 1");
+    end(&t);
+}
+
+static void more_than_fits_asks_for_another_call(void **state)
+{
+    (void)state;
+    const struct step steps[] = {WAIT(TCP_EV_ESTABLISHED, 0), SEGMENT(TCP_ACK, 0, 0),
+                                 SEGMENT(TCP_ACK, 0, 0), WRITE(0)};
+    struct stage t;
+    struct recipe r;
+    begin(&t, STEPS(steps));
+    tcp_input(&t.m, recipe(&r, "S. 0:0(0) ack 1 <mss 48>", 200, 100), t.now, &t.out);
+    script_run(&t.script, &t.m, play_request, REQUEST, t.now, &t.out);
+    tcp_output(&t.m, t.now, &t.out);
+    assert_int_equal(t.out.n_segments, TCP_OUT_SEGMENTS);
+    assert_true(t.out.more);
+    tcp_out_clear(&t.out);
+    tcp_output(&t.m, t.now, &t.out);
+    assert_int_equal(t.out.n_segments, 1);
+    assert_false(t.out.more);
+    end(&t);
+}
+
 static void a_crafted_segment_beside_the_stream(void **state)
 {
     (void)state;
@@ -258,6 +303,8 @@ static void silence_stops_timers_and_answers(void **state)
     sent(&t, "P. 1:11(10) ack 1");
     pass(&t, 10);
     assert_true(tcp_next_expiry(&t.m).ns == RS_NEVER.ns);
+    tcp_expire(&t.m, rs_mono_add(t.now, RS_SEC), &t.out); /* asked all the same */
+    assert_int_equal(t.out.events, 0);
     arrive(&t, "P. 1:101(100) ack 1");
     arrive(&t, "P. 101:201(100) ack 1");
     assert_int_equal(t.n_sent, 0);
@@ -303,6 +350,9 @@ int main(void)
         cmocka_unit_test(held_acks_wait_for_release),
         cmocka_unit_test(held_acks_still_ride_on_data),
         cmocka_unit_test(the_window_is_announced_at_once),
+        cmocka_unit_test(a_retracted_window_still_takes_what_was_promised),
+        cmocka_unit_test(a_crafted_segment_without_ack_pays_no_ack),
+        cmocka_unit_test(more_than_fits_asks_for_another_call),
         cmocka_unit_test(a_crafted_segment_beside_the_stream),
         cmocka_unit_test(crafted_data_in_order_is_part_of_the_stream),
         cmocka_unit_test(silence_stops_timers_and_answers),
