@@ -61,7 +61,8 @@ options=(-i vp0 -b none --confirm-delay 1 -m "$folder/metadata.json")
 tell "rawspider measure ${options[*]} ecn < $folder/targets.ndjson"
 [ -t 2 ] || options+=(-v) # no terminal: progress line by line
 python3 $lab exec --name "$name" vp -- build/rawspider measure "${options[@]}" ecn \
-    <$folder/targets.ndjson >$folder/records.ndjson
+    <$folder/targets.ndjson >$folder/records.ndjson &
+wait $! # so that a signal ends the demonstration at once; what runs in the lab ends with it
 tell "One record for each target:"
 cat $folder/records.ndjson
 
