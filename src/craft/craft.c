@@ -169,8 +169,10 @@ static void patch_flow_label(const struct wire_segment *seg, uint8_t *packet)
     put_be16(packet + 2, (uint16_t)seg->flow_label);
 }
 
-static int
-check(const struct wire_tuple *t, const struct wire_segment *seg, size_t bytes, struct rs_err *err)
+static int check(const struct wire_tuple *t,
+                 const struct wire_segment *seg,
+                 size_t bytes,
+                 struct rs_err *err)
 {
     if (t->src.family != t->dst.family || (t->src.family != 4 && t->src.family != 6))
         return rs_fail(err, RS_EINVAL, "source and destination address differ in family");

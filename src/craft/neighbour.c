@@ -11,8 +11,10 @@
 #define NDP_HOP_LIMIT   255 /* RFC 4861 7.1.1: proves that no router touched it */
 #define OPTION_SRC_LINK 1u  /* RFC 4861 4.6.1 */
 
-static int
-arp(struct shape *s, const uint8_t mac[6], const struct wire_addr *us, const struct wire_addr *them)
+static int arp(struct shape *s,
+               const uint8_t mac[6],
+               const struct wire_addr *us,
+               const struct wire_addr *them)
 {
     static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, unknown[6];
     s->network = libnet_build_arp(ARPHRD_ETHER, ETHERTYPE_IP, 6, 4, ARPOP_REQUEST, mac, us->bytes,
@@ -25,14 +27,14 @@ arp(struct shape *s, const uint8_t mac[6], const struct wire_addr *us, const str
 
 /* The body goes in as payload of the IPv6 header: libnet 1.1.6 cannot rewrite a solicitation in
  * place, and does not sum what it builds for one. */
-static int
-ndp(struct shape *s, const uint8_t mac[6], const struct wire_addr *us, const struct wire_addr *them)
+static int ndp(struct shape *s,
+               const uint8_t mac[6],
+               const struct wire_addr *us,
+               const struct wire_addr *them)
 {
     uint8_t icmp[SOLICIT_BYTES] = {135 /* neighbour solicitation */};
     uint8_t group_mac[6] = {0x33, 0x33, 0xff};
-    struct wire_addr group = {
-        6, {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}
-    };
+    struct wire_addr group = {6, {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff}};
 
     memcpy(group.bytes + 13, them->bytes + 13, 3); /* RFC 4291 2.7.1 */
     memcpy(group_mac + 3, them->bytes + 13, 3);    /* RFC 2464 7 */

@@ -169,13 +169,13 @@ static void on_length(struct http *h, uint8_t c)
 static void on_encoding(struct http *h, uint8_t c)
 {
     static const char chunked[] = "chunked";
-    enum { OTHER_CODING = 255, AFTER_CODING = 254 };
+    enum { OTHER_CODING = 255, END_OF_WORD = 254 };
     h->seen |= SEEN_ENCODING;
     if (c == ',') {
         h->at = 0;
     } else if (is_space(c)) {
-        if (h->at == sizeof chunked - 1)
-            h->at = AFTER_CODING;
+        if (h->at > 0) /* whatever comes before the next comma makes it another coding */
+            h->at = END_OF_WORD;
     } else if (h->at < sizeof chunked - 1 && lower(c) == (uint8_t)chunked[h->at]) {
         h->at++;
         h->chunked = h->at == sizeof chunked - 1;

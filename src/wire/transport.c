@@ -10,8 +10,8 @@
 
 /* Judges the checksum `field` of `n` bytes that begin at `l4`. `pseudo` is the sum of the
  * pseudo-header, 0 for none. */
-static uint8_t
-judge(const struct parse *p, struct cursor l4, uint32_t n, uint32_t pseudo, uint16_t field)
+static uint8_t judge(
+    const struct parse *p, struct cursor l4, uint32_t n, uint32_t pseudo, uint16_t field)
 {
     if (p->quoted || p->other_header || (p->v->have & (WIRE_FRAGMENT | WIRE_TRUNCATED)) ||
         l4.left < n)

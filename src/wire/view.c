@@ -232,10 +232,7 @@ static int parse_ip6(struct parse *p)
 
 int wire_parse(struct wire_view *v, const uint8_t *bytes, size_t captured, enum wire_mode mode)
 {
-    struct parse p = {
-        .v = v, .c = {bytes, captured},
-             .quoted = mode == WIRE_PARSE_QUOTE
-    };
+    struct parse p = {.v = v, .c = {bytes, captured}, .quoted = mode == WIRE_PARSE_QUOTE};
     struct cursor look = p.c;
     uint8_t first;
 

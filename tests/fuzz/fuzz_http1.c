@@ -13,8 +13,10 @@ struct reading {
 };
 
 /* A copy for each piece, freed at once: the reader must keep none of it. */
-static enum exchange_status
-input_copy(const struct exchange *x, void *state, const uint8_t *bytes, size_t n)
+static enum exchange_status input_copy(const struct exchange *x,
+                                       void *state,
+                                       const uint8_t *bytes,
+                                       size_t n)
 {
     uint8_t *copy = malloc(n);
     CHECK(copy != NULL || n == 0);

@@ -288,11 +288,7 @@ static void finish(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint32_t windows[] = {0, 100, 64240, 1u << 20};
-    struct world w = {
-        .script = {data, size},
-          .now = {RS_SEC   },
-          .isn = 0xfffff000u, .snd = ISS
-    };
+    struct world w = {.script = {data, size}, .now = {RS_SEC}, .isn = 0xfffff000u, .snd = ISS};
     uint8_t a = next_byte(&w.script);
     uint8_t b = next_byte(&w.script);
     struct tcp_config c = {

@@ -196,8 +196,10 @@ static void view_of(struct wire_view *v, const struct wire_segment *s)
     };
 }
 
-const struct wire_view *
-recipe(struct recipe *r, const char *text, uint32_t seq_base, uint32_t ack_base)
+const struct wire_view *recipe(struct recipe *r,
+                               const char *text,
+                               uint32_t seq_base,
+                               uint32_t ack_base)
 {
     const char *at = text;
     whole = text;

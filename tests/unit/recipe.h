@@ -30,8 +30,10 @@ struct recipe { /* points into itself: do not copy */
 
 /* Fills all of `r`; returns &r->view. A recipe that cannot be read ends the program with a message:
  * it is the test that is wrong. */
-const struct wire_view *
-recipe(struct recipe *r, const char *text, uint32_t seq_base, uint32_t ack_base);
+const struct wire_view *recipe(struct recipe *r,
+                               const char *text,
+                               uint32_t seq_base,
+                               uint32_t ack_base);
 
 /* wire_print (short) into one of a few static buffers, for messages and comparisons. */
 const char *recipe_of(const struct wire_view *v, uint32_t seq_base, uint32_t ack_base);

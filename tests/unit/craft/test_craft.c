@@ -115,8 +115,9 @@ static void random_segment(struct wire_segment *s, uint32_t *seed, const uint8_t
         s->options[i] = (uint8_t)next_random(seed);
 }
 
-static void
-same_ip(const struct wire_view *v, const struct wire_tuple *t, const struct wire_segment *s)
+static void same_ip(const struct wire_view *v,
+                    const struct wire_tuple *t,
+                    const struct wire_segment *s)
 {
     struct wire_tuple got = wire_view_tuple(v);
     assert_memory_equal(&got, t, sizeof got);

@@ -122,6 +122,13 @@ static void which_types_are_errors(void **state)
     assert_int_equal(parse("4500001c 00000000 40010000" ROUTER4 "0800 f7fe 00000001"), 0);
     assert_int_equal(v.have, WIRE_IP4 | WIRE_ICMP); /* an echo quotes nothing */
     assert_int_equal(v.icmp_info, 1);
+    /* RFC 4443 2.3: with the pseudo-header; a neighbour solicitation */
+    assert_int_equal(parse("60000000 0020 3a ff"
+                           "20010db8000000000000000000000001 ff0200000000000000000001ffbbccdd"
+                           "8700 d6f8 00000000 20010db80000000000000000aabbccdd 0101 020000000001"),
+                     0);
+    assert_int_equal(v.have, WIRE_IP6 | WIRE_ICMP);
+    assert_int_equal(v.l4_cksum, WIRE_CKSUM_GOOD);
     assert_int_equal(parse("4500001b 00000000 40010000" ROUTER4 "0800f7ff000000"), -RS_EPROTO);
 }
 
@@ -131,11 +138,11 @@ static void spoilt_quotes_still_tell(void **state)
     static const struct {
         const char *name, *hex;
     } rows[] = {
-        {"length without the header", "450000280000400001060000c0000201c6336407"        },
-        {"length in host order",      "45003c000000400001060000c0000201c6336407"        },
-        {"length 0",                  "450000000000400001060000c0000201c6336407"        },
-        {"length under the header",   "450000100000400001060000c0000201c6336407"        },
-        {"options",                   "460000400000400001060000c0000201c633640794040000"},
+        {"length without the header", "450000280000400001060000c0000201c6336407"},
+        {"length in host order", "45003c000000400001060000c0000201c6336407"},
+        {"length 0", "450000000000400001060000c0000201c6336407"},
+        {"length under the header", "450000100000400001060000c0000201c6336407"},
+        {"options", "460000400000400001060000c0000201c633640794040000"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -162,6 +169,7 @@ static void spoilt_transport_in_a_quote(void **state)
     bytes[32] = 0xf0; /* options past the end of the quote */
     assert_int_equal(wire_parse(&q, bytes, n, WIRE_PARSE_QUOTE), 0);
     assert_true(q.have & WIRE_TCP);
+    assert_int_equal(q.payload_bytes, 0);
     assert_int_equal(q.options_bytes, 0);
     bytes[9] = 17; /* UDP: length 0050 is read from a port, and does not fit */
     assert_int_equal(wire_parse(&q, bytes, n, WIRE_PARSE_QUOTE), 0);

@@ -57,12 +57,9 @@ static void classes_by_the_first_that_fits(void **state)
         enum seg_class cls;
         const char *name;
     } rows[] = {
-        {"SR 0:1(1)", SEG_RST,  "rst" },
-        {"SF 0:1(1)", SEG_SYN,  "syn" },
-        {"S. 0:0(0)", SEG_SYN,  "syn" },
-        {"F. 0:1(1)", SEG_DATA, "data"},
-        {"F. 0:0(0)", SEG_FIN,  "fin" },
-        {". 0:0(0)",  SEG_ACK,  "ack" },
+        {"SR 0:1(1)", SEG_RST, "rst"},   {"SF 0:1(1)", SEG_SYN, "syn"},
+        {"S. 0:0(0)", SEG_SYN, "syn"},   {"F. 0:1(1)", SEG_DATA, "data"},
+        {"F. 0:0(0)", SEG_FIN, "fin"},   {". 0:0(0)", SEG_ACK, "ack"},
         {"P. 0:1(1)", SEG_DATA, "data"},
     };
     (void)state;

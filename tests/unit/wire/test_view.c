@@ -266,19 +266,19 @@ struct lie {
 static void headers_that_contradict_themselves(void **state)
 {
     static const struct lie rows[] = {
-        {"version 5",                     "RFC 791 3.1",  IP4_SYN TCP_SYN4, 0,  0x55, -RS_EPROTO},
-        {"header of 16 bytes",            "RFC 791 3.1",  IP4_SYN TCP_SYN4, 0,  0x44, -RS_EPROTO},
-        {"header past the capture",       "RFC 791 3.1",  IP4_SYN,          0,  0x46, -RS_ETRUNC},
-        {"total length under the header", "RFC 791 3.1",  IP4_SYN TCP_SYN4, 3,  19,   -RS_EPROTO},
-        {"total length ends in TCP",      "RFC 9293 3.1", IP4_SYN TCP_SYN4, 3,  39,   -RS_EPROTO},
-        {"data offset under 5",           "RFC 9293 3.1", IP4_SYN TCP_SYN4, 32, 0x40, -RS_EPROTO},
-        {"data offset past the segment",  "RFC 9293 3.1", IP4_SYN TCP_SYN4, 32, 0xb0, -RS_EPROTO},
-        {"UDP length under 8",            "RFC 768",      UDP4,             25, 7,    -RS_EPROTO},
-        {"UDP length past the packet",    "RFC 768",      UDP4,             25, 14,   -RS_EPROTO},
-        {"UDP length before its end",     "RFC 768",      UDP4,             25, 12,   0         },
-        {"UDP of 7 bytes",                "RFC 768",      UDP4,             3,  27,   -RS_EPROTO},
-        {"UDP length 0",                  "RFC 2675 4",   UDP4,             25, 0,    0         },
-        {"unknown transport",             "RFC 791 3.1",  UDP4,             9,  132,  0         },
+        {"version 5", "RFC 791 3.1", IP4_SYN TCP_SYN4, 0, 0x55, -RS_EPROTO},
+        {"header of 16 bytes", "RFC 791 3.1", IP4_SYN TCP_SYN4, 0, 0x44, -RS_EPROTO},
+        {"header past the capture", "RFC 791 3.1", IP4_SYN, 0, 0x46, -RS_ETRUNC},
+        {"total length under the header", "RFC 791 3.1", IP4_SYN TCP_SYN4, 3, 19, -RS_EPROTO},
+        {"total length ends in TCP", "RFC 9293 3.1", IP4_SYN TCP_SYN4, 3, 39, -RS_EPROTO},
+        {"data offset under 5", "RFC 9293 3.1", IP4_SYN TCP_SYN4, 32, 0x40, -RS_EPROTO},
+        {"data offset past the segment", "RFC 9293 3.1", IP4_SYN TCP_SYN4, 32, 0xb0, -RS_EPROTO},
+        {"UDP length under 8", "RFC 768", UDP4, 25, 7, -RS_EPROTO},
+        {"UDP length past the packet", "RFC 768", UDP4, 25, 14, -RS_EPROTO},
+        {"UDP length before its end", "RFC 768", UDP4, 25, 12, 0},
+        {"UDP of 7 bytes", "RFC 768", UDP4, 3, 27, -RS_EPROTO},
+        {"UDP length 0", "RFC 2675 4", UDP4, 25, 0, 0},
+        {"unknown transport", "RFC 791 3.1", UDP4, 9, 132, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
