@@ -94,9 +94,9 @@ void measure_fill_progress(struct measure *m, struct measure_progress *p)
 static void tell_progress(struct measure *m, rs_mono now)
 {
     struct measure_progress p;
-    uint64_t before = m->drops.kernel_dropped + m->drops.iface_dropped;
+    uint64_t before = m->drops.kernel_dropped;
     measure_fill_progress(m, &p);
-    if (p.kernel_dropped + p.iface_dropped > before)
+    if (p.kernel_dropped > before)
         engine_pressure(m->engine, now);
     if (m->ui->progress != NULL)
         m->ui->progress(m->ui->ctx, &p);
