@@ -12,7 +12,8 @@ BUILD   := $(if $(filter 1,$(SAN)),build-san,build)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 \
-        -Wnull-dereference -Wimplicit-fallthrough -fno-common
+        -Wnull-dereference -Wimplicit-fallthrough -fno-common \
+        -Wno-missing-field-initializers # members that a table's row leaves out are 0, and meant to be
 CPPFLAGS += -Isrc -I$(BUILD)/gen -D_GNU_SOURCE -DRAWSPIDER_VERSION='"$(VERSION)"'
 ifeq ($(SAN),1)
 CFLAGS  ?= -O1 -g -fno-omit-frame-pointer
@@ -97,7 +98,7 @@ build/tests/path/rawspider-path: $(wildcard tests/path/*.c) $(wildcard tests/pat
 path: build/tests/path/rawspider-path
 
 unit: $(UNIT) $(SIM)
-	@set -e; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t; done
+	@failed=0; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t || failed=1; done; exit $$failed
 
 # Sanitizers are on by default in tests: `make test` and `make check` build in build-san.
 test:
@@ -125,15 +126,18 @@ fmt-check:
 size:
 	$(Q)python3 tests/check/size.py
 
+DOC := $(DESTDIR)$(PREFIX)/share/doc/rawspider
 install: all
 	install -D -m 755 $(BUILD)/rawspider $(DESTDIR)$(PREFIX)/bin/rawspider
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/rawspider/README.md
-	install -d $(DESTDIR)$(PREFIX)/share/doc/rawspider/examples
-	install -m 644 $(wildcard examples/*.ndjson examples/*.conf) $(DESTDIR)$(PREFIX)/share/doc/rawspider/examples
-	install -D -m 644 examples/blocklist.conf $(DESTDIR)/etc/rawspider/blocklist.conf
+	install -D -m 644 -t $(DOC) README.md LICENSE
+	install -D -m 644 -t $(DOC)/examples $(wildcard examples/*.ndjson examples/*.conf)
+	install -D -m 755 -t $(DOC)/examples examples/summary.py
+	@# A list that somebody has added networks to is not overwritten.
+	test -e $(DESTDIR)/etc/rawspider/blocklist.conf || \
+	    install -D -m 644 examples/blocklist.conf $(DESTDIR)/etc/rawspider/blocklist.conf
 
 clean:
-	rm -rf build build-san build-fuzz
+	rm -rf build build-*
 
 .PHONY: all path unit test check layers purity t fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
 .SECONDARY:
