@@ -53,17 +53,16 @@ def _peak(bench, how, count):
 
 
 def _all_at_once(run, count, how):
-    first_end, last_start, records = "~", "", 0
-    with open(run.output, encoding="utf-8") as file:
-        for text in file:
-            time = json.loads(text)["time"]
-            first_end, last_start = min(first_end, time["to"]), max(last_start, time["from"])
+    span, records = tools.Span(), 0
+    with open(run.output, "rb") as file:
+        for record in file:
+            span.add(record)
             records += 1
     established = 2 * count if how == "requests unanswered" else 0
     if records != count or run.meta["established"] != established:
         told = f"{records} records, {run.meta['established']} connections established"
         raise Unmeasured(f"{how}, {count} targets: {told}")
-    if last_start >= first_end:
+    if not span.overlap:
         raise Unmeasured(f"{how}: the first target ended before the last one started")
 
 

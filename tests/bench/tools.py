@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """rawspider and its peers: one run each, with every result looked at."""
 
+import datetime
 import json
 import os
 import re
@@ -16,6 +17,7 @@ MASSCAN_ADDRESS = "192.0.2.77"
 _CONDITIONS = b'"conditions":'
 # PATHspider's names, without a detail.
 _BASE = re.compile(r"ecn\.(connectivity|negotiation)\.[a-z]+|ecn\.ipmark\.\w+\.(not_)?seen")
+_TIME = re.compile(rb'"time":\{"from":"([-0-9:. ]+)","to":"([-0-9:. ]+)"\}')
 _LINE = re.compile(rb'"line":(\d+)')
 
 
@@ -61,9 +63,32 @@ class Verdicts:
         return self.base <= set(conditions) and not spoilt
 
 
+class Span:
+    """From when to when records were measured. Their times compare as text."""
+
+    def __init__(self):
+        self.first, self.last, self.last_start, self.first_end = b"~", b"", b"", b"~"
+
+    def add(self, record):
+        start, end = _TIME.search(record).groups()
+        self.first, self.last = min(self.first, start), max(self.last, end)
+        self.last_start, self.first_end = max(self.last_start, start), min(self.first_end, end)
+
+    @property
+    def overlap(self):
+        """All had started before the first one ended."""
+        return self.last_start < self.first_end
+
+    def seconds(self):
+        first, last = (datetime.datetime.fromisoformat(t.decode()) for t in (self.first, self.last))
+        return (last - first).total_seconds()
+
+
 def check_records(path, count, base):
-    """Every line has one record, and every record the right verdict; else raises."""
+    """Every line has one record, and every record the right verdict; else raises. Returns the
+    seconds from the first target's start to the last one's end."""
     verdicts, seen, wrong, example = Verdicts(base), bytearray(count + 1), 0, b""
+    span = Span()
     with open(path, "rb") as file:
         for record in file:
             at = record.rfind(_CONDITIONS)
@@ -72,12 +97,14 @@ def check_records(path, count, base):
             if not 0 < number <= count or seen[number]:
                 raise Unmeasured(f"a record for no line, or a second one: {_text(record)}")
             seen[number] = 1
+            span.add(record)
             if at < 0 or not verdicts.right(record[at:].rstrip()):
                 wrong, example = wrong + 1, record
     if sum(seen) != count:
         raise Unmeasured(f"{count} lines gave {sum(seen)} records")
     if wrong:
         raise Unmeasured(f"{wrong} of {count} verdicts are wrong, such as {_text(example)}")
+    return span.seconds()
 
 
 def _text(record):
