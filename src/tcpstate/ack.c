@@ -98,8 +98,8 @@ static void advance(struct tcp *m, struct arrival *a)
     m->retransmit_at = m->flight_n > 0 ? rs_mono_add(a->now, tcp_rto_ns(m)) : RS_NEVER;
     if (m->recovering && seq_le(m->recover, m->snd_una))
         m->recovering = false;
-    if (m->recovering &&
-        m->flight_n > 0) { /* RFC 6582 3.2 step 3: a partial ACK shows the next hole */
+    if (m->recovering && m->flight_n > 0) {
+        /* RFC 6582 3.2 step 3: a partial ACK shows the next hole */
         m->retransmit_due = true;
         a->out->events |= TCP_EV_RETRANSMITTED;
     }

@@ -33,20 +33,14 @@ static void script_make(void)
 }
 
 /* CWR stays off until the piece that is to carry it: our own machine would answer the echo. */
+#define ON_DATA(FROM, TO)                                                                          \
+    {                                                                                              \
+        .classes = RULE_CLASS(SEG_DATA), .ordinal_from = (FROM), .ordinal_to = (TO)                \
+    }
 static const struct rule rules[] = {
-    {.when.classes = RULE_CLASS(SEG_DATA),
-     .when.ordinal_from = CE_AT,
-     .when.ordinal_to = CE_AT,
-     .change.have = CHANGE_ECN,
-     .change.ecn = IP_ECN_CE},
-    {.when.classes = RULE_CLASS(SEG_DATA),
-     .when.ordinal_from = CE_AT,
-     .when.ordinal_to = CWR_AT - 1,
-     .change.flags_clear = TCP_CWR},
-    {.when.classes = RULE_CLASS(SEG_DATA),
-     .when.ordinal_from = CWR_AT,
-     .when.ordinal_to = CWR_AT,
-     .change.flags_set = TCP_CWR    },
+    {ON_DATA(CE_AT, CE_AT), {.have = CHANGE_ECN, .ecn = IP_ECN_CE}},
+    {ON_DATA(CE_AT, CWR_AT - 1), {.flags_clear = TCP_CWR}},
+    {ON_DATA(CWR_AT, CWR_AT), {.flags_set = TCP_CWR}},
 };
 
 static struct world *run(enum peer_ecn ecn, link_box box)
