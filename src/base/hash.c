@@ -3,7 +3,6 @@
  * splitmix64. */
 #include "base/hash.h"
 
-#include <endian.h>
 #include <string.h>
 
 static uint64_t rotl(uint64_t x, unsigned b)
@@ -30,7 +29,7 @@ static uint64_t little_endian(const uint8_t *p, size_t n)
     uint64_t x = 0;
     if (n == 8) { /* the compiler makes one load of it */
         memcpy(&x, p, 8);
-        return le64toh(x);
+        return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? x : __builtin_bswap64(x);
     }
     for (size_t i = 0; i < n; i++)
         x |= (uint64_t)p[i] << (8u * i);

@@ -26,6 +26,7 @@ static void settings(const struct measure *m, struct record *r)
     if (m->iface.addr6.family != 0)
         record_str(r, NULL, wire_addr_format(&m->iface.addr6, addr));
     record_close(r);
+    record_str(r, "guard", guard_method_name(guard_method(m->guard)));
     record_str(r, "injector", o->ip_layer ? "ip" : "packet");
     record_uint(r, "rate", o->rate);
     record_uint(r, "targets_in_flight_most", o->targets_most);
