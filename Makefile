@@ -36,7 +36,6 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/
 SIM  := $(patsubst tests/sim/%.c,$(BUILD)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 SIMO := $(patsubst tests/sim/%.c,$(BUILD)/obj/sim/%.o,$(filter-out $(wildcard tests/sim/test_*.c),$(wildcard tests/sim/*.c)))
 UNITO := $(patsubst tests/unit/%.c,$(BUILD)/obj/unit/%.o,$(wildcard tests/unit/*.c))
-BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 Q := $(if $(V),,@)
 
 all: $(BUILD)/rawspider
@@ -87,9 +86,6 @@ $(BUILD)/tests/sim/%: tests/sim/%.c $(SIMO) $(LIB) Makefile
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(SIMO) $(LIB) -lcmocka $(LIBS)
-$(BUILD)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LIBS)
 
 # The impairing forwarder of the lab: nothing of src/ in it.
 build/tests/path/rawspider-path: $(wildcard tests/path/*.c) $(wildcard tests/path/*.h)
@@ -115,8 +111,8 @@ t: # one test program: make t T=tcpstate/syn [K=case]
 
 fuzz fuzz-prove fuzz-coverage:
 	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
-bench: all path $(BENCH)
-	$(Q)tests/bench/run.sh
+bench: all # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
+	$(Q)tests/bench/run.sh $(ARGS)
 
 FMT := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
 fmt:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make bench: the figures that rawspider has to reach, each with its peer in the same run.
 
-Prints how it measured and a table; writes a JSON line a figure to build/bench.json. Ends with 1 when
+Prints how it measured and a table; writes a JSON line a figure to build/bench.json. Ends with 1 if
 something could not be measured or a result was wrong, never because something was slow: a figure
 that is missed says MISSED. For a machine on which nothing else runs; takes about six minutes.
 
