@@ -125,6 +125,8 @@ static void remember_seq(struct flow *f,
     uint32_t end =
         v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0) + ((v->flags & TCP_FIN) != 0);
     unsigned bit = 1u << dir;
+    if (v->flags & TCP_RST) /* its number may be what somebody acknowledged (RFC 9293 3.10.7.3) */
+        return;
     if ((f->seq_known & bit) && !seq_after(end, f->seq_next[dir]))
         return;
     f->seq_next[dir] = end;

@@ -70,6 +70,19 @@ static void syn_flags_first_one_counts(void **state)
     assert_int_equal(f.tcp_rtt_handshake_us, 1000);
 }
 
+/* RFC 9293 3.10.7.3: an RST that answers a wrong acknowledgement carries its number, which anybody
+ * may have made up. What follows is new data all the same. */
+static void rst_moves_no_sequence(void **state)
+{
+    (void)state;
+    see(FLOW_FWD, "S 0:0(0) win 64240");
+    see(FLOW_FWD, "R 70000:70000(0)");
+    see(FLOW_REV, "S. 0:0(0) ack 1");
+    see(FLOW_FWD, ". 1:101(100) ack 1");
+    assert_int_equal(f.tcp_newdata_fwd, 1);
+    assert_int_equal(f.tcp_rtx_fwd, 0);
+}
+
 /* RFC 9768 3.1: the AE bit is not in PATHspider's eight. */
 static void ae_bit(void **state)
 {
@@ -252,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup(ae_bit, fresh),
         cmocka_unit_test_setup(no_rtt_after_a_retransmitted_syn, fresh),
         cmocka_unit_test_setup(fin_and_rst_by_direction, fresh),
+        cmocka_unit_test_setup(rst_moves_no_sequence, fresh),
         cmocka_unit_test_setup(marks_by_kind, fresh),
         cmocka_unit_test_setup(reordered_data_is_no_retransmission, fresh),
         cmocka_unit_test_setup(a_marked_syn_is_not_data, fresh),
