@@ -40,7 +40,7 @@ _RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md"
 
 
 class Sizes(NamedTuple):
-    name: str
+    told: str
     targets: int  # addresses, a power of two
     requests: int  # of ab
     rounds: int  # of rawspider and ab in turns; the median counts
@@ -52,8 +52,10 @@ class Sizes(NamedTuple):
 
 
 _SIZES = {
-    "full": Sizes("full", 65536, 131072, 3, 20000, 2000, 10000, 1000000, 2000),
-    "small": Sizes("small", 2048, 4096, 1, 2000, 200, 5000, 20000, 200),
+    "full": Sizes("full size", 65536, 131072, 3, 20000, 2000, 10000, 1000000, 2000),
+    "small": Sizes(
+        "SMALL SIZE: these figures mean nothing", 2048, 4096, 1, 2000, 200, 5000, 20000, 200
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machine as a benchmark has to know it: what it is, how busy its cores are, and whether packets
-are steered between them."""
+"""The machine as a benchmark has to know it: what it is, how busy its cores are, and whether
+packets are steered between them."""
 
 import os
 import platform

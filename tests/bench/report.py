@@ -75,7 +75,7 @@ def method(about, sizes):
     idle = about["busy_before"]
     steered = about["steering"]
     return f"""\
-{about["date"]}, commit {about["commit"]}, size {sizes.name}
+{about["date"]}, commit {about["commit"]}, {sizes.told}
 {about["processor"]}, {about["cores"]} cores, {about["memory_mib"]:,} MiB; Linux {about["kernel"]}
 {tools}
 
@@ -83,12 +83,13 @@ How: the lab of tests/netns, vantage point - router - server as network namespac
 the server's nginx (one worker) answering for all of 198.18.0.0/16 and 2001:2::/64 with a page of
 8 KiB. Every prober runs on core {machine.PROBER_CORE}; nginx, tcpdump and this script on core \
 {machine.SERVER_CORE}; one prober at a time.
-Packet steering (RPS, XPS, threaded NAPI): {"off" if not steered else "ON: " + ", ".join(steered)}. \
+Packet steering (RPS, XPS, threaded NAPI): {"ON: " + ", ".join(steered) if steered else "off"}.
 So a packet is carried through the router and
 into the server's TCP by the core that sent it: over veth the far side's softirq work is billed to
 the sender, for rawspider and for its peers alike, or to ksoftirqd when there is much of it. Hence
 the busy time of both cores (from /proc/stat, everything that ran) as a second figure.
-CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM.
+CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM. The ratio
+is to the peer, or to the limit where there is none.
 Busy before the first run: core {machine.PROBER_CORE} {idle.prober:.1%}, \
 core {machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}. \
 {"" if max(idle) < 0.05 else "WARNING: something else is running."}"""

@@ -123,8 +123,8 @@ def rate(bench):
     ab = speed.median("ab", "rate")
     mine, narrow = speed.median("default", "rate"), speed.median("-w 200", "rate")
     note = (
-        f"ab -c 200 does {ab:,.0f} a second (median of {speed.all('ab', 'rate')}) by its own clock, "
-        f"without its start-up; rawspider's {speed.all('default', 'rate')} count from the start of "
+        f"ab -c 200 does {ab:,.0f} a second (median of {speed.all('ab', 'rate')}) by its own "
+        f"clock, without its start-up; rawspider's {speed.all('default', 'rate')} count from the start of "
         "the first target to the end of the last, by the times in its records, so without start-up "
         "and without the 2 s for which it may guard its ports after the last connection; with both "
         f"a run took {speed.median('default', 'wall'):.1f} s."

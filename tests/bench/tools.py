@@ -28,7 +28,7 @@ class Measured(NamedTuple):
 
 
 def rawspider(lab, folder, lines, *options, limit=600.0, peak=False):
-    """One measurement of the job lines in the file `lines`, over HTTP. Its records are in output."""
+    """One measurement of the job lines in the file `lines`, over HTTP; records are in output."""
     output, meta = (os.path.join(folder, name) for name in ("records.ndjson", "meta.json"))
     argv = [RAWSPIDER, "measure", "-q", "-b", "none", "-i", "vp0", *options]
     argv += ["--input", lines, "--output", output, "-m", meta, "ecn", "--connect", "http"]
