@@ -7,6 +7,7 @@
 #include "run/engine_int.h"
 
 #define TTL_DEFAULT 64u /* what Linux sends */
+#define NEAR_BYTES  8u
 
 static const struct arm *conn_arm(const struct engine *e, const struct conn *c)
 {
@@ -150,7 +151,6 @@ static void take_events(struct engine *e, struct conn *c, rs_mono now)
     }
     c->reset = c->reset || (ev & TCP_EV_RESET);
     c->gave_up = c->gave_up || (ev & TCP_EV_GAVE_UP);
-    c->bad_synack = c->bad_synack || (ev & TCP_EV_BAD_SYNACK);
     if ((ev & TCP_EV_ESTABLISHED) && !c->established)
         established(e, c, now);
     if (e->out.n_data > 0)
@@ -275,6 +275,13 @@ static bool proves_sight(const struct conn *c, const struct wire_view *v)
     return (v->flags & TCP_ACK) && !(v->flags & TCP_RST) && tcp_ack_plausible(&c->tcp, v->ack);
 }
 
+/* Anybody can send a SYN/ACK that acknowledges some number (law 5); one that is off by next to
+ * nothing was made by somebody who saw the SYN. */
+static bool nearly_acks_syn(const struct conn *c, const struct wire_view *v)
+{
+    return v->ack - c->tcp.c.iss + NEAR_BYTES <= 2 * NEAR_BYTES;
+}
+
 void conn_segment(
     struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now)
 {
@@ -293,6 +300,8 @@ void conn_segment(
         flow_packet(f, v, FLOW_REV, at);
     else
         e->counters.unbelievable++;
+    if ((e->out.events & TCP_EV_BAD_SYNACK) && nearly_acks_syn(c, v))
+        c->bad_synack = true;
     react(e, c, before, now);
     if (tcp_has_gap(&c->tcp))
         conn_emit(e, c, now);
