@@ -27,6 +27,8 @@ demo  nftables         nft
 demo  nginx-light      nginx
 test  python3-pytest   pytest-3
 test  tcpdump          tcpdump
+test  curl             curl
+test  procps           sysctl
 test  strace           strace
 test  libcmocka-dev    cmocka.h
 test  clang            clang
