@@ -28,6 +28,9 @@ demo  nginx-light      nginx
 test  python3-pytest   pytest-3
 test  tcpdump          tcpdump
 test  curl             curl
+test  bzip2            bzip2
+test  xz-utils         xz
+test  libcap2-bin      setcap
 test  procps           sysctl
 test  strace           strace
 test  libcmocka-dev    cmocka.h
