@@ -66,7 +66,9 @@ static bool feed_one(struct measure *m, rs_mono now)
     }
     if (rc != 0) {
         m->input_ended = true;
-        if (rc != -RS_EEND) {
+        if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
+            measure_fail(m, input_error(m->input));
+        } else if (rc != -RS_EEND) {
             m->ui->notice(m->ui->ctx, input_error(m->input));
             m->lost = true;
         }
