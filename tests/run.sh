@@ -98,6 +98,7 @@ step purity one make purity
 step checks one check_the_checks
 step unit cmocka $make test
 step install one install_check
+step readme one python3 tests/check/readme.py build/rawspider
 if [ -z "$quick" ]; then
     $make SAN=1 all >$logs/sanitizers.log 2>&1 # the program for the lab; a failure shows there
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns

@@ -31,6 +31,7 @@ test  curl             curl
 test  bzip2            bzip2
 test  xz-utils         xz
 test  libcap2-bin      setcap
+test  ethtool          ethtool
 test  procps           sysctl
 test  strace           strace
 test  libcmocka-dev    cmocka.h
