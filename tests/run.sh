@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # All tests, on Debian 12, as root: installs what is missing, builds with both compilers, and runs
 # the checks, the unit and simulation tests and the namespace lab with sanitizers, the fuzzers, and
-# an installation. About ten minutes. The last line says how many passed and failed.
+# an installation. Five to ten minutes. The last line says how many passed and failed.
 #   tests/run.sh --quick     no lab, no fuzzers: two minutes
 #   FUZZ_SECONDS=10 tests/run.sh
 set -u
@@ -35,6 +35,7 @@ trap 'exit 143' HUP TERM
 step() {
     local name=$1 count=$2 began=$SECONDS code=0 p f s
     shift 2
+    [ ! -t 1 ] || printf '      %s ...\r' "$name"
     "$@" >"$logs/$name.log" 2>&1 || code=$?
     read -r p f s < <($count "$logs/$name.log" $code)
     [ $code -eq 0 ] || [ "$f" -gt 0 ] || f=1
@@ -64,6 +65,7 @@ pytest() { # its last line: 3 failed, 40 passed, 1 skipped, 1 error in 60.00s
 }
 fuzzers() {
     awk '/^fuzz[a-z-]* [a-z0-9]+: FINDING/ { f++ } /^fuzz [a-z0-9]+: no finding/ { p++ }
+         /^fuzz-prove [a-z0-9]+:/ { if (/was found$/) p++; else f++ }
          /^fuzz-coverage [a-z0-9]+: [0-9]/ { if ($3 >= 80) p++; else f++ }
          END { print p + 0, f + 0, 0 }' "$1"
 }
@@ -104,6 +106,7 @@ if [ -z "$quick" ]; then
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns
     step fuzz fuzzers make fuzz FUZZ_SECONDS="$fuzz_seconds"
     step coverage fuzzers make fuzz-coverage FUZZ_SECONDS="$fuzz_seconds"
+    step prove fuzzers make fuzz-prove FUZZ_SECONDS="$fuzz_seconds"
 fi
 [ $skipped -eq 0 ] || echo "$skipped skipped: what this kernel or machine does not have"
 echo "$(((SECONDS - began + 30) / 60)) minutes"
