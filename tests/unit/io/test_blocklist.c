@@ -86,6 +86,7 @@ static void ranges_that_overlap(void **state)
                      0);
     assert_string_equal(match("10.0.0.0"), "10.0.0.0-10.0.0.100 (a)");
     assert_string_equal(match("10.0.0.60"), "10.0.0.0-10.0.0.100 (a)");
+    assert_string_equal(match("10.0.0.100"), "10.0.0.0-10.0.0.100 (a)");
     assert_string_equal(match("10.0.0.101"), "10.0.0.50-10.0.0.200 (b)");
     assert_string_equal(match("10.0.0.201"), "10.0.0.150-10.0.0.255 (c)");
     assert_string_equal(match("10.0.1.0"), "10.0.1.0/24 (next)");
@@ -110,23 +111,23 @@ static void bad_lines(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"example.org",          "is a name; expected an address, a prefix or a range"},
-        {"www-1.example.org",    "is a name"                                          },
-        {"10.0.0.0/33",          "has no valid prefix length; expected 0 to 32"       },
-        {"10.0.0.0/",            "has no valid prefix length"                         },
-        {"10.0.0.0/-1",          "cannot be read"                                     },
-        {"10.0.0.0/8x",          "is a name"                                          },
-        {"10.0.0.0/99999999999", "has no valid prefix length"                         },
-        {"2001:db8::/129",       "has no valid prefix length; expected 0 to 128"      },
-        {"10.0.0.256",           "cannot be read; expected an address"                },
-        {"10.0.0",               "cannot be read"                                     },
-        {"10.0.0.1 10.0.0.2",    "cannot be read"                                     },
-        {"10.0.0.9-10.0.0.1",    "runs backwards"                                     },
-        {"10.0.0.1-2001:db8::1", "mixes IPv4 and IPv6"                                },
-        {"10.0.0.1-",            "cannot be read"                                     },
-        {"-10.0.0.1",            "cannot be read"                                     },
-        {"10.0.0.0/8-10.0.0.1",  "cannot be read"                                     },
-        {"\x01\x02",             "cannot be read"                                     },
+        {"example.org", "is a name; expected an address, a prefix or a range"},
+        {"www-1.example.org", "is a name"},
+        {"10.0.0.0/33", "has no valid prefix length; expected 0 to 32"},
+        {"10.0.0.0/", "has no valid prefix length"},
+        {"10.0.0.0/-1", "cannot be read"},
+        {"10.0.0.0/8x", "is a name"},
+        {"10.0.0.0/99999999999", "has no valid prefix length"},
+        {"2001:db8::/129", "has no valid prefix length; expected 0 to 128"},
+        {"10.0.0.256", "cannot be read; expected an address"},
+        {"10.0.0", "cannot be read"},
+        {"10.0.0.1 10.0.0.2", "cannot be read"},
+        {"10.0.0.9-10.0.0.1", "runs backwards"},
+        {"10.0.0.1-2001:db8::1", "mixes IPv4 and IPv6"},
+        {"10.0.0.1-", "cannot be read"},
+        {"-10.0.0.1", "cannot be read"},
+        {"10.0.0.0/8-10.0.0.1", "cannot be read"},
+        {"\x01\x02", "cannot be read"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[200];
@@ -253,9 +254,7 @@ static void agrees_with_a_plain_search(void **state)
     fclose(f);
     assert_int_equal(blocklist_load(&list, files_path("many.conf"), &err), 0);
     for (uint32_t x = 0; x < 65536; x++) {
-        struct wire_addr a = {
-            .family = 4, .bytes = {10, 0, (uint8_t)(x >> 8), (uint8_t)x}
-        };
+        struct wire_addr a = {.family = 4, .bytes = {10, 0, (uint8_t)(x >> 8), (uint8_t)x}};
         bool within = false;
         for (int i = 0; i < N; i++)
             within |= x >= low[i] && x <= high[i];

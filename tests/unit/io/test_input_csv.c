@@ -27,8 +27,8 @@ static void expect_raw(const char *raw)
     free(got);
 }
 
-static void
-check_good(const char *line, const char *json, const char *dip, unsigned dp, const char *domain)
+static void check_good(
+    const char *line, const char *json, const char *dip, unsigned dp, const char *domain)
 {
     char text[WIRE_ADDR_TEXT];
     open_text(line);

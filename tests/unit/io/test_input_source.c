@@ -44,10 +44,7 @@ static void compressed_files_are_read(void **state)
 {
     (void)state;
     static const char *const tools[][2] = {
-        {"gzip -kf",  "a.gz" },
-        {"bzip2 -kf", "a.bz2"},
-        {"xz -kf",    "a.xz" }
-    };
+        {"gzip -kf", "a.gz"}, {"bzip2 -kf", "a.bz2"}, {"xz -kf", "a.xz"}};
     fill_file("a", 30000);
     for (size_t i = 0; i < 3; i++) {
         run(tools[i][0], "a");
@@ -70,10 +67,7 @@ static void compression_is_told_by_content_not_by_name(void **state)
 }
 
 static const char *const compressed[][2] = {
-    {"gzip -kf",  "c.gz" },
-    {"bzip2 -kf", "c.bz2"},
-    {"xz -kf",    "c.xz" }
-};
+    {"gzip -kf", "c.gz"}, {"bzip2 -kf", "c.bz2"}, {"xz -kf", "c.xz"}};
 
 /* A file that does not compress to almost nothing, so that a cut or a blot falls into its data. */
 static void make_compressed(void)

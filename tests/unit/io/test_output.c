@@ -155,21 +155,21 @@ static void a_torn_record_is_the_last(void **state)
     expect_file(path, "one\ntw");
 }
 
-/* Partial writes, EAGAIN and signals: a slow reader of a non-blocking pipe gets every byte. */
+/* Partial writes, EAGAIN (non-blocking pipe) and EINTR (blocking one): a slow reader gets every
+ * byte. */
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
 }
 
-static void a_slow_reader_gets_everything(void **state)
+static void check_slow_reader(int flags)
 {
-    (void)state;
     enum { RECORDS = 200, BYTES = 5000 };
     static char record[BYTES];
     memset(record, 'x', BYTES);
     record[BYTES - 1] = '\n';
     int ends[2];
-    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    assert_int_equal(pipe2(ends, flags), 0);
     pid_t child = fork();
     if (child == 0) {
         close(ends[1]);
@@ -202,6 +202,13 @@ static void a_slow_reader_gets_everything(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(failed | closed, 0);
     assert_int_equal(status, 0);
+}
+
+static void a_slow_reader_gets_everything(void **state)
+{
+    (void)state;
+    check_slow_reader(0);
+    check_slow_reader(O_NONBLOCK);
 }
 
 int main(void)

@@ -50,13 +50,15 @@ static void every_type(void **state)
     record_uint(&r, "zero", 0);
     record_int(&r, "i", INT64_MIN);
     record_int(&r, "p", 7);
+    record_int(&r, "m", -7);
     record_bool(&r, "t", true);
     record_bool(&r, "f", false);
     record_null(&r, "z");
     record_str(&r, "nothing", NULL);
     record_json(&r, "j", "[1, 2]", 6);
     expect("{\"s\":\"x\",\"n\":\"abc\",\"u\":18446744073709551615,\"zero\":0,"
-           "\"i\":-9223372036854775808,\"p\":7,\"t\":true,\"f\":false,\"z\":null,\"nothing\":null,"
+           "\"i\":-9223372036854775808,\"p\":7,\"m\":-7,\"t\":true,\"f\":false,\"z\":null,"
+           "\"nothing\":null,"
            "\"j\":[1, 2]}");
 }
 
@@ -85,8 +87,11 @@ static void nesting_and_commas(void **state)
     record_close(&r);
     record_uint(&r, NULL, 2);
     record_close(&r);
+    record_open_array(&r, "again");
+    record_uint(&r, NULL, 4);
+    record_close(&r);
     record_uint(&r, "c", 3);
-    expect("{\"a\":[],\"b\":[\"x\",{\"k\":1,\"o\":{}},2],\"c\":3}");
+    expect("{\"a\":[],\"b\":[\"x\",{\"k\":1,\"o\":{}},2],\"again\":[4],\"c\":3}");
 }
 
 static void deep_nesting_to_the_bound(void **state)
@@ -94,12 +99,15 @@ static void deep_nesting_to_the_bound(void **state)
     (void)state;
     for (int i = 1; i < RECORD_DEPTH; i++)
         record_open_object(&r, "o");
+    record_uint(&r, "a", 1);
+    record_uint(&r, "b", 2);
     for (int i = 1; i < RECORD_DEPTH; i++)
         record_close(&r);
     record_uint(&r, "after", 1);
     const char *text;
     size_t n;
     assert_int_equal(record_end(&r, &text, &n), 0);
+    assert_non_null(strstr(text, "{\"a\":1,\"b\":2}}}"));
     assert_non_null(strstr(text, "}},\"after\":1}\n"));
 }
 
@@ -133,13 +141,15 @@ static void times(void **state)
     record_time(&r, "first", (rs_wall){1});
     record_time(&r, "leap", (rs_wall){INT64_C(1709208000123456789)});
     record_time(&r, "century", (rs_wall){INT64_C(951782400000000000)});
+    record_time(&r, "no_leap", (rs_wall){INT64_C(4107542400000000000)});
     record_time(&r, "last", (rs_wall){INT64_C(1735689599999999999)});
     record_time(&r, "before", (rs_wall){-1});
     record_time(&r, "min", (rs_wall){INT64_MIN});
     record_time(&r, "max", (rs_wall){INT64_MAX});
     expect("{\"unknown\":null,\"first\":\"1970-01-01 00:00:00.000000\","
            "\"leap\":\"2024-02-29 12:00:00.123456\",\"century\":\"2000-02-29 00:00:00.000000\","
-           "\"last\":\"2024-12-31 23:59:59.999999\",\"before\":\"1969-12-31 23:59:59.999999\","
+           "\"no_leap\":\"2100-03-01 00:00:00.000000\",\"last\":\"2024-12-31 "
+           "23:59:59.999999\",\"before\":\"1969-12-31 23:59:59.999999\","
            "\"min\":\"1677-09-21 00:12:43.145224\",\"max\":\"2262-04-11 23:47:16.854775\"}");
 }
 
