@@ -66,8 +66,10 @@ static void settle(struct blocklist *list)
     list->n = kept;
 }
 
-static bool
-add(struct blocklist *list, struct blocklist_range range, const char *entry, const char *note)
+static bool add(struct blocklist *list,
+                struct blocklist_range range,
+                const char *entry,
+                const char *note)
 {
     if (list->n == list->cap) {
         size_t cap = list->cap == 0 ? 64 : list->cap * 2;
@@ -126,8 +128,8 @@ static char *trim(char *s)
     return s;
 }
 
-static int
-load_line(struct blocklist *list, char *line, const char *path, size_t number, struct rs_err *err)
+static int load_line(
+    struct blocklist *list, char *line, const char *path, size_t number, struct rs_err *err)
 {
     char place[NOTE_BYTES + 1];
     const char *note = place;

@@ -44,8 +44,9 @@ static const char *parse_range(const char *a, const char *b, struct blocklist_ra
     return NULL;
 }
 
-static const char *
-parse_prefix(const char *address, const char *length, struct blocklist_range *out)
+static const char *parse_prefix(const char *address,
+                                const char *length,
+                                struct blocklist_range *out)
 {
     if (wire_addr_parse(address, &out->low) != 0)
         return want;

@@ -73,8 +73,10 @@ static bool is_number(const struct row *row, size_t column)
     return row->bytes[column] > 0 && strspn(s, "0123456789") == row->bytes[column];
 }
 
-static void
-add_member(struct record_text *json, const char *key, const struct row *row, size_t column)
+static void add_member(struct record_text *json,
+                       const char *key,
+                       const struct row *row,
+                       size_t column)
 {
     if (json->n > 1)
         text_add(json, ", ", 2);
@@ -125,8 +127,8 @@ static enum csv_row kind(const struct row *row, bool is_first)
     return CSV_JOB;
 }
 
-enum csv_row
-job_from_csv(struct job_maker *m, const char *line, size_t n, bool is_first, struct job *job)
+enum csv_row job_from_csv(
+    struct job_maker *m, const char *line, size_t n, bool is_first, struct job *job)
 {
     static const char want[] = "expected dip,dp,domain or dip,dp,domain,rank";
     struct row row;

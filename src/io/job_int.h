@@ -25,8 +25,8 @@ void job_from_json(struct job_maker *m, const char *line, size_t n, struct job *
 
 enum csv_row { CSV_JOB, CSV_HEADER, CSV_RANK_DOMAIN };
 /* `is_first`: no row was read before, so that it may be a header. Only CSV_JOB fills `job`. */
-enum csv_row
-job_from_csv(struct job_maker *m, const char *line, size_t n, bool is_first, struct job *job);
+enum csv_row job_from_csv(
+    struct job_maker *m, const char *line, size_t n, bool is_first, struct job *job);
 
 /* Checks and stores address and domain; the first problem stays. */
 void job_set(struct job_maker *m, struct job *job, const struct job_members *given);

@@ -18,12 +18,12 @@ static const struct compression {
     const char *tool;
     enum { GZIP, BZIP2, XZ, UNREADABLE } kind;
 } compressions[] = {
-    {"gzip",  "\x1f\x8b",         2, "zcat",     GZIP      },
-    {"bzip2", "BZh",              3, "bzcat",    BZIP2     },
-    {"xz",    "\xfd\x37zXZ",      6, "xzcat",    XZ        }, /* with the NUL that ends it */
-    {"zstd",  "\x28\xb5\x2f\xfd", 4, "zstdcat",  UNREADABLE},
-    {"lz4",   "\x04\x22\x4d\x18", 4, "lz4cat",   UNREADABLE},
-    {"lzop",  "\x89LZO",          4, "lzop -dc", UNREADABLE},
+    {"gzip", "\x1f\x8b", 2, "zcat", GZIP},
+    {"bzip2", "BZh", 3, "bzcat", BZIP2},
+    {"xz", "\xfd\x37zXZ", 6, "xzcat", XZ}, /* with the NUL that ends it */
+    {"zstd", "\x28\xb5\x2f\xfd", 4, "zstdcat", UNREADABLE},
+    {"lz4", "\x04\x22\x4d\x18", 4, "lz4cat", UNREADABLE},
+    {"lzop", "\x89LZO", 4, "lzop -dc", UNREADABLE},
 };
 
 static const struct compression *find_compression(const char *bytes, size_t n)
@@ -86,8 +86,10 @@ static bool ends_xz(const uint8_t tail[16], const char header[8])
     return memcmp(tail + 14, "YZ", 2) == 0 && memcmp(tail + 12, header + 6, 2) == 0;
 }
 
-static int
-check_streams(const struct source *s, const struct compression *c, off_t from, struct rs_err *err)
+static int check_streams(const struct source *s,
+                         const struct compression *c,
+                         off_t from,
+                         struct rs_err *err)
 {
     uint8_t tail[16] = {0};
     char header[8];

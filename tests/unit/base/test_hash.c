@@ -9,16 +9,11 @@ static const struct {
     size_t n;
     uint64_t hash;
 } vectors[] = {
-    {0,  UINT64_C(0x726fdb47dd0e0e31)},
-    {1,  UINT64_C(0x74f839c593dc67fd)},
-    {2,  UINT64_C(0x0d6c8009d9a94f5a)},
-    {3,  UINT64_C(0x85676696d7fb7e2d)},
-    {4,  UINT64_C(0xcf2794e0277187b7)},
-    {5,  UINT64_C(0x18765564cd99a68d)},
-    {6,  UINT64_C(0xcbc9466e58fee3ce)},
-    {7,  UINT64_C(0xab0200f58b01d137)},
-    {8,  UINT64_C(0x93f5f5799a932462)},
-    {15, UINT64_C(0xa129ca6149be45e5)},
+    {0, UINT64_C(0x726fdb47dd0e0e31)}, {1, UINT64_C(0x74f839c593dc67fd)},
+    {2, UINT64_C(0x0d6c8009d9a94f5a)}, {3, UINT64_C(0x85676696d7fb7e2d)},
+    {4, UINT64_C(0xcf2794e0277187b7)}, {5, UINT64_C(0x18765564cd99a68d)},
+    {6, UINT64_C(0xcbc9466e58fee3ce)}, {7, UINT64_C(0xab0200f58b01d137)},
+    {8, UINT64_C(0x93f5f5799a932462)}, {15, UINT64_C(0xa129ca6149be45e5)},
 };
 
 static const struct rs_key key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
@@ -57,9 +52,7 @@ static void siphash_depends_on_both_key_halves(void **state)
 static void generator_is_xoshiro(void **state)
 {
     (void)state;
-    struct rs_rand r = {
-        {1, 2, 3, 4}
-    };
+    struct rs_rand r = {{1, 2, 3, 4}};
     assert_true(rs_rand_next(&r) == 11520);
     assert_true(rs_rand_next(&r) == 0);
     assert_true(rs_rand_next(&r) == 1509978240);
