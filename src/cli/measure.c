@@ -123,7 +123,7 @@ int command_measure(int argc, char **argv)
         rc = rs_fail_errno(&err, errno, "cannot write to standard output");
     if (rc != 0) {
         complain("%s", err.text);
-        return rc == -RS_EINVAL ? EXIT_USAGE : EXIT_FAILED;
+        return EXIT_FAILED; /* the command line itself was good */
     }
     return exit_code(end, signo);
 }

@@ -196,6 +196,8 @@ static int run(struct measure *m)
     m->next_progress = rs_mono_add(m->started, RS_SEC);
     loop_wake_at(m->loop, m->started);
     loop_run(m->loop);
+    if (m->failed) /* the records are lost, but peers are not to be left with open connections */
+        engine_stop(m->engine, clock_mono());
     return m->failed ? -RS_ESYS : 0;
 }
 

@@ -143,7 +143,7 @@ static void measured_members(struct engine *e, struct record *r, const struct ta
     record_str(r, NULL, wire_addr_format(&t->dip, text));
     record_close(r);
     record_open_object(r, "time");
-    record_time(r, "from", t->from);
+    record_time(r, "from", t->from.ns != 0 ? t->from : t->to); /* it may never have begun */
     record_time(r, "to", t->to);
     record_close(r);
 }
