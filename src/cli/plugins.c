@@ -18,8 +18,11 @@ static void show(const struct plugin *p)
     printf("\n\nconditions (base: one of each group; detail: any number beside them)\n");
     for (size_t i = 0; i < p->n_conditions; i++) {
         const struct condition *c = &p->conditions[i];
-        printf("  %-6s %s%s\n         %s\n", c->layer == COND_BASE ? "base" : "detail", c->name,
-               c->value_field != NULL ? ":VALUE" : "", c->clause);
+        printf("  %-6s %s%s\n         %s\n",
+               c->layer == COND_BASE     ? "base"
+               : c->layer == COND_DETAIL ? "detail"
+                                         : "(asks)",
+               c->name, c->value_field != NULL ? ":VALUE" : "", c->clause);
     }
 }
 

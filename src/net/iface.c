@@ -5,6 +5,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -219,4 +220,26 @@ int iface_open(struct iface *out, const char *name, struct rs_err *err)
         return result;
     out->gro = gro_is_on(out->name);
     return judge(out, err);
+}
+
+bool iface_is_own_address(const struct wire_addr *a)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } to;
+    memset(&to, 0, sizeof to);
+    socklen_t n = a->family == 4 ? sizeof to.in : sizeof to.in6;
+    to.any.sa_family = a->family == 4 ? AF_INET : AF_INET6;
+    if (a->family == 4)
+        memcpy(&to.in.sin_addr, a->bytes, 4);
+    else
+        memcpy(&to.in6.sin6_addr, a->bytes, 16);
+    int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool own = bind(fd, &to.any, n) == 0;
+    close(fd);
+    return own;
 }

@@ -35,4 +35,7 @@ struct iface {
  * -RS_EINVAL (it is down, has no carrier, or has no address), -RS_ESYS. */
 int iface_open(struct iface *out, const char *name, struct rs_err *err);
 
+/* Whether the kernel takes `a` as an address of this host (by bind; nothing is sent). */
+bool iface_is_own_address(const struct wire_addr *a);
+
 #endif

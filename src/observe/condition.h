@@ -28,9 +28,14 @@ enum connectivity {                         /* an arm against the baseline; PATH
                     CONNECTIVITY_TRANSIENT  /* anything else */
 };
 
-enum cond_layer { COND_BASE, COND_DETAIL };
+enum cond_layer {
+    COND_BASE,
+    COND_DETAIL,
+    COND_ASK /* never said: asks for more attempts as long as it holds in every one and in fewer
+                than `every` */
+};
 enum cond_op { COND_EQ, COND_NE, COND_GE, COND_LT };
-enum cond_format { COND_NUMBER, COND_OUTCOME, COND_CODEPOINT, COND_BITS3, COND_HOW };
+enum cond_format { COND_NUMBER, COND_OUTCOME, COND_CODEPOINT, COND_BITS3, COND_HOW, COND_LADDER };
 
 struct cond_test {
     uint8_t arm;

@@ -194,6 +194,12 @@ static void format_value(char *out, size_t cap, enum cond_format format, int64_t
     case COND_BITS3:
         snprintf(out, cap, ":%d%d%d", (int)(value >> 2) & 1, (int)(value >> 1) & 1, (int)value & 1);
         break;
+    case COND_LADDER:
+        for (int i = 0; i <= (int)(value >> 12); i++)
+            snprintf(out + strlen(out), cap - strlen(out), "%c%d%d%d", i == 0 ? ':' : ',',
+                     (int)(value >> (3 * i + 2)) & 1, (int)(value >> (3 * i + 1)) & 1,
+                     (int)(value >> (3 * i)) & 1);
+        break;
     case COND_HOW:
         snprintf(out, cap, ":%s", how_name((enum outcome)value));
         break;

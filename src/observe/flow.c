@@ -49,6 +49,23 @@ static int16_t ecn_bits(unsigned flags)
     return (int16_t)((flags & (TCP_AE | TCP_CWR | TCP_ECE)) / TCP_ECE);
 }
 
+/* Hops behind a TTL, from the next usual initial value (64, 128, 255). */
+static int16_t hops(uint8_t ttl)
+{
+    return (int16_t)((ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255) - ttl);
+}
+
+/* The AE, CWR, ECE of up to four copies of the SYN/ACK, three bits each, the first lowest; bits 12
+ * and 13 count them. */
+static void climb(struct flow *f, int16_t bits)
+{
+    int seen = f->ecn_synack_ladder < 0 ? 0 : (f->ecn_synack_ladder >> 12) + 1;
+    if (seen == 4)
+        return;
+    int list = seen == 0 ? 0 : f->ecn_synack_ladder & 0xfff;
+    f->ecn_synack_ladder = (int16_t)(list | bits << (3 * seen) | seen << 12);
+}
+
 static void syn_segment(struct flow *f, const struct wire_view *v, enum flow_dir dir, rs_wall at)
 {
     if (dir == FLOW_FWD) {
@@ -60,11 +77,13 @@ static void syn_segment(struct flow *f, const struct wire_view *v, enum flow_dir
         }
         return;
     }
+    climb(f, ecn_bits(v->flags));
     if (f->tcp_syn_count_rev++ != 0) {
         if (ecn_bits(v->flags) != f->ecn_synack_bits)
             f->tcp_synack_varies = 1;
         return;
     }
+    f->tcp_synack_hops = hops(v->ttl);
     f->tcp_synflags_rev = v->flags & 0xff;
     f->tcp_ae_syn_rev = (v->flags & TCP_AE) != 0;
     f->ecn_synack_bits = ecn_bits(v->flags);
@@ -122,9 +141,11 @@ static void remember_seq(struct flow *f,
                          enum flow_dir dir,
                          const struct stamp *ts)
 {
-    uint32_t end =
-        v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0) + ((v->flags & TCP_FIN) != 0);
+    /* A FIN may overtake data, or outlive it: it says nothing of what was seen before it. */
+    uint32_t end = v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0);
     unsigned bit = 1u << dir;
+    if ((v->flags & TCP_FIN) && v->payload_bytes == 0)
+        return;
     if (v->flags & TCP_RST) /* its number may be what somebody acknowledged (RFC 9293 3.10.7.3) */
         return;
     if ((f->seq_known & bit) && !seq_after(end, f->seq_next[dir]))
@@ -148,8 +169,10 @@ static void chain_tcp(struct flow *f,
         *(fwd ? &f->tcp_fin_fwd : &f->tcp_fin_rev) = 1;
     if (v->flags & TCP_RST) {
         *(fwd ? &f->tcp_rst_fwd : &f->tcp_rst_rev) = 1;
-        if (!fwd && f->tcp_rst_ttl < 0)
+        if (!fwd && f->tcp_rst_ttl < 0) {
             f->tcp_rst_ttl = v->ttl;
+            f->tcp_rst_hops = hops(v->ttl);
+        }
     }
     if (fwd && kind != KIND_SYN && kind != KIND_RST && (v->flags & TCP_ACK) &&
         f->tcp_synflags_fwd >= 0 && f->tcp_synflags_rev >= 0)
@@ -175,12 +198,22 @@ static void ecn_pathspider_flags(struct flow *f, const struct wire_view *v, enum
         *flag = 1;
 }
 
-/* Follows one stretch of our data that went out marked: lost only if the ACK came after a Not-ECT
- * retransmission. */
+/* RFC 3522 (Eifel): the ACK of a retransmission echoes its time stamp; an older echo acknowledges
+ * the first sending, which then was not lost but slow. */
+static bool acks_retransmission(const struct flow *f, const struct wire_view *v)
+{
+    struct wire_options o;
+    wire_options_parse(&o, v->options, v->options_bytes);
+    return !(o.have & OPT_TIMESTAMP) || !f->ect_ts_known || !seq_after(f->ect_ts, o.tsecr);
+}
+
+/* Follows one stretch of our data that went out marked: lost only if a Not-ECT retransmission was
+ * acknowledged. */
 static void follow_marked_data(struct flow *f,
                                const struct wire_view *v,
                                enum flow_dir dir,
-                               enum segment_kind kind)
+                               enum segment_kind kind,
+                               const struct stamp *ts)
 {
     if (dir == FLOW_FWD) {
         if (kind == KIND_NEW_DATA && wire_ecn(v) != IP_ECN_NOT && f->ect_state == 0) {
@@ -190,9 +223,11 @@ static void follow_marked_data(struct flow *f,
         } else if (kind == KIND_RETRANSMISSION && f->ect_state == 1 && wire_ecn(v) == IP_ECN_NOT &&
                    v->seq == f->ect_from) {
             f->ect_state = 2;
+            f->ect_ts = ts->value;
+            f->ect_ts_known = ts->there;
         }
     } else if (f->ect_state != 0 && (v->flags & TCP_ACK) && !seq_after(f->ect_to, v->ack)) {
-        if (f->ect_state == 2)
+        if (f->ect_state == 2 && acks_retransmission(f, v))
             f->ecn_ect_lost_fwd++;
         f->ect_state = 0;
     }
@@ -213,7 +248,7 @@ static void chain_ecn(struct flow *f,
         ++*(fwd ? &f->ecn_ece_fwd : &f->ecn_ece_rev);
     if (v->flags & TCP_CWR)
         ++*(fwd ? &f->ecn_cwr_fwd : &f->ecn_cwr_rev);
-    follow_marked_data(f, v, dir, kind);
+    follow_marked_data(f, v, dir, kind, ts);
     uint32_t *newdata[2][4] = {{&f->ecn_newdata_not_fwd, &f->ecn_newdata_ect1_fwd,
                                 &f->ecn_newdata_ect0_fwd, &f->ecn_newdata_ce_fwd},
                                {&f->ecn_newdata_not_rev, &f->ecn_newdata_ect1_rev,

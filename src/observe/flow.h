@@ -32,7 +32,9 @@ struct flow {
     uint32_t ts_next[2];       /* TSval of the segment that seq_next comes from */
     uint8_t seq_known;         /* bit 1 << direction */
     uint8_t ts_known;          /* likewise, for ts_next */
-    uint8_t ect_state;         /* 0 none, 1 marked data out, 2 sent again Not-ECT */
+    uint32_t ect_ts;           /* TSval of that retransmission */
+    bool ect_ts_known;
+    uint8_t ect_state; /* 0 none, 1 marked data out, 2 sent again Not-ECT */
 #define FLOW_FIELD(name, type, kind, chain, unit, doc) type name;
 #include "observe/fields.def"
 #undef FLOW_FIELD

@@ -79,12 +79,32 @@ enum connectivity cond_connectivity(const struct evidence *e, unsigned arm)
     return b.ok == 0 ? CONNECTIVITY_BROKEN : CONNECTIVITY_INVERSE;
 }
 
-/* Further is better; of equals the one in which the server sent data, then one without loss of
- * ours, then the earliest. */
+/* Further is better; of equals the one in which the server sent data, then one whose data was
+ * marked (a mark that was seen once exists; a lost packet that came again Not-ECT does not unmake
+ * it), then one without loss of ours, then the earliest. */
 static int worth(const struct attempt *a)
 {
-    return outcome_reach((enum outcome)a->log.outcome) * 4 + (a->flow.tcp_newdata_rev > 0) * 2 +
-           (a->flow.tcp_rtx_fwd == 0);
+    const struct flow *f = &a->flow;
+    return outcome_reach((enum outcome)a->log.outcome) * 8 + (f->tcp_newdata_rev > 0) * 4 +
+           (f->ecn_newdata_not_rev < f->tcp_newdata_rev) * 2 + (f->tcp_rtx_fwd == 0);
+}
+
+/* An RST says more than an ICMP error, that more than silence. */
+static int tells(enum outcome o)
+{
+    return o == OUTCOME_RST ? 3 : o == OUTCOME_ICMP ? 2 : o == OUTCOME_BAD_SYNACK ? 1 : 0;
+}
+
+static int32_t offline_how(const struct evidence *e, unsigned arm)
+{
+    int32_t how = -1;
+    for (unsigned i = 0; i < e->n; i++) {
+        const struct attempt *a = e->attempt[i];
+        if ((counts(a, 0) || counts(a, arm)) &&
+            (how < 0 || tells((enum outcome)a->log.outcome) > tells((enum outcome)how)))
+            how = a->log.outcome;
+    }
+    return how;
 }
 
 static void summarise(const struct evidence *e, unsigned arm, struct arm_summary *s)
@@ -109,6 +129,7 @@ static void summarise(const struct evidence *e, unsigned arm, struct arm_summary
     }
     s->arm_incomplete = s->arm_attempts == 0;
     s->arm_confirmed = e->rounds_done > 0;
+    s->arm_offline = offline_how(e, arm);
     s->arm_connectivity = (int32_t)cond_connectivity(e, arm);
     if (s->representative == NULL)
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * One attempt of one arm: the TCP machine, the exchange and the rules brought together, from its
  * first SYN to what came of it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ static void send_segments(struct engine *e, struct conn *c, rs_mono now)
             e->counters.send_errors++;
             trace_note(e, c->target, &c->held->a.log, "not sent: %s",
                        rc == -RS_EAGAIN ? "no room to send" : err.text);
+            c->send_errno = ENOBUFS;
             if (s.cls == SEG_SYN && s.tries == 1)
                 conn_stop(e, c, OUTCOME_NOT_SENT, "no room to send", now);
         }
@@ -196,13 +198,24 @@ void conn_emit(struct engine *e, struct conn *c, rs_mono now)
     wheel_arm(&e->wheel, &c->timer.wheel, rs_mono_min(at, script_next_expiry(&c->script)));
 }
 
+/* A place in the target's history for one more attempt; NULL when it is full. */
+static struct held *take_held(struct engine *e, struct target *t)
+{
+    struct held *h = t->n_held == COND_ATTEMPTS ? NULL : slab_get(&e->helds);
+    if (h == NULL)
+        return NULL;
+    *(t->last == NULL ? &t->first : &t->last->next) = h;
+    t->last = h;
+    t->n_held++;
+    return h;
+}
+
 static void init_log(struct engine *e,
-                     struct conn *c,
+                     const struct target *t,
+                     struct arm_log *log,
                      const struct plan_step *step,
                      unsigned batch_order)
 {
-    struct target *t = c->target;
-    struct arm_log *log = &c->held->a.log;
     log->line = t->line;
     log->arm = step->arm;
     log->port = step->port;
@@ -227,22 +240,18 @@ int conn_start(struct engine *e,
                rs_mono now)
 {
     struct conn *c = slab_get(&e->conns);
-    struct held *h = slab_get(&e->helds);
-    if (c == NULL || h == NULL || t->n_held == COND_ATTEMPTS) {
+    struct held *h = c == NULL ? NULL : take_held(e, t);
+    if (h == NULL) {
         slab_put(&e->conns, c);
-        slab_put(&e->helds, h);
         return -RS_ENOMEM;
     }
-    *(t->last == NULL ? &t->first : &t->last->next) = h;
-    t->last = h;
-    t->n_held++;
     t->running++;
     c->target = t;
     c->held = h;
     list_init(&c->link);
     wheel_timer_init(&c->timer.wheel);
     c->timer.owner = TIMER_CONN;
-    init_log(e, c, step, batch_order);
+    init_log(e, t, &h->a.log, step, batch_order);
     flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
     h->a.flow.owner = c;
     flow_table_add(&e->flows, &h->a.flow);
@@ -267,6 +276,19 @@ int conn_start(struct engine *e,
     react(e, c, TCP_CLOSED, now);
     conn_emit(e, c, now);
     return 0;
+}
+
+void conn_never(struct engine *e, struct target *t, const struct plan_step *step, const char *why)
+{
+    struct held *h = take_held(e, t);
+    if (h == NULL)
+        return;
+    init_log(e, t, &h->a.log, step, 0);
+    flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
+    h->a.log.outcome = OUTCOME_NOT_SENT;
+    h->a.log.ended = h->a.log.planned;
+    snprintf(h->a.log.why, sizeof h->a.log.why, "%.*s", (int)sizeof h->a.log.why - 1, why);
+    record_arm_log(e, t, &h->a.log);
 }
 
 /* RFC 5961 5.2 as a question: does the acknowledgement prove that its sender saw our SYN? */
@@ -366,6 +388,23 @@ static bool misses_a_reply(enum outcome o)
            o == OUTCOME_HS_THEN_STALL || o == OUTCOME_SYNACK;
 }
 
+/* Law 3: where a reply is missing, was it the path, or did this host lose the question or the
+ * answer? */
+static void look_for_losses_here(struct engine *e, const struct conn *c, rs_mono now)
+{
+    struct arm_log *log = &c->held->a.log;
+    bool missing = misses_a_reply((enum outcome)log->outcome);
+    log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
+    if (missing && log->drops_to != log->drops_from) {
+        log->outcome = OUTCOME_NOT_CAPTURED;
+        e->counters.not_captured++;
+        engine_pressure(e, now);
+    } else if (missing && c->send_errno != 0) {
+        log->outcome = OUTCOME_NOT_SENT;
+        snprintf(log->why, sizeof log->why, "%s", strerror(c->send_errno));
+    }
+}
+
 void conn_settle(struct engine *e, struct conn *c, rs_mono now)
 {
     struct target *t = c->target;
@@ -377,17 +416,11 @@ void conn_settle(struct engine *e, struct conn *c, rs_mono now)
     log->exchange_complete = c->exchange_done;
     log->exchange_status = result.status;
     log->body_bytes = (uint32_t)result.body_bytes;
-    log->syns_sent = (uint8_t)tcp_syns_sent(&c->tcp);
+    log->syns_sent = (uint8_t)c->held->a.flow.tcp_syn_count_fwd; /* those that left */
     log->ended = e->ops.wall(e->ops.ctx);
     if (log->outcome == OUTCOME_NONE)
         log->outcome = (uint8_t)judge(c);
-    bool missing = misses_a_reply((enum outcome)log->outcome);
-    log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
-    if (missing && log->drops_to != log->drops_from) {
-        log->outcome = OUTCOME_NOT_CAPTURED;
-        e->counters.not_captured++;
-        engine_pressure(e, now);
-    }
+    look_for_losses_here(e, c, now);
     /* Where the peer closed first and our FIN is acknowledged, nothing can come any more. */
     e->untidy =
         e->untidy || !(log->tcp_events & TCP_EV_CLOSED) || tcp_state(&c->tcp) == TCP_TIME_WAIT;

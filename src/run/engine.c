@@ -32,9 +32,11 @@ static int check(const struct engine_config *config, struct rs_err *err)
         return rs_fail(err, RS_EINVAL, "%u source ports are too few: plugin %s has %zu arms",
                        config->n_ports, p->name, p->n_arms);
     for (size_t i = 0; i < p->n_arms; i++)
-        if (p->arms[i].exchange != NULL && exchange_find(p->arms[i].exchange) == NULL)
-            return rs_fail(err, RS_EINVAL, "plugin %s: no exchange '%s'", p->name,
-                           p->arms[i].exchange);
+        if (p->arms[i].exchange != NULL && strcmp(p->arms[i].exchange, config->exchange->name) != 0)
+            return rs_fail(err, RS_EINVAL,
+                           "plugin %s: arm %s wants mode %s, the others %s: one mode for all arms "
+                           "is supported",
+                           p->name, p->arms[i].name, p->arms[i].exchange, config->exchange->name);
     return 0;
 }
 
@@ -66,6 +68,7 @@ int engine_new(struct engine **out,
     while (e->addr_buckets < config->targets_most)
         e->addr_buckets *= 2;
     e->addr_bucket = calloc(e->addr_buckets, sizeof *e->addr_bucket);
+    list_init(&e->begun);
     list_init(&e->ready);
     list_init(&e->dirty);
     list_init(&e->ended);
@@ -117,7 +120,6 @@ bool engine_has_room(const struct engine *e)
 /* Text and request of a job, in the target's own memory. */
 static int fill(struct engine *e, struct target *t, const struct job *job)
 {
-    size_t domain = job->domain == NULL ? 0 : strlen(job->domain) + 1;
     uint8_t request[REQUEST_BYTES];
     char literal[WIRE_ADDR_TEXT], bracketed[WIRE_ADDR_TEXT + 2];
     size_t n = 0;
@@ -131,17 +133,14 @@ static int fill(struct engine *e, struct target *t, const struct job *job)
     int rc = e->config.exchange->request(&to, request, sizeof request, &n);
     if (rc != 0)
         return rc;
-    t->text = malloc(job->raw_bytes + domain + 1);
+    t->text = malloc(job->raw_bytes + 1);
     t->request = malloc(n + 1);
     if (t->text == NULL || t->request == NULL)
         return -RS_ENOMEM;
     memcpy(t->text, job->raw, job->raw_bytes);
-    if (domain != 0)
-        memcpy(t->text + job->raw_bytes, job->domain, domain);
     memcpy(t->request, request, n);
     t->raw_bytes = (uint32_t)job->raw_bytes;
     t->request_bytes = (uint16_t)n;
-    t->has_domain = domain != 0;
     return 0;
 }
 
@@ -236,32 +235,24 @@ void engine_drain(struct engine *e)
 /* What has not begun when the run is to end. */
 static void turn_away(struct engine *e)
 {
-    struct list left;
-    list_init(&left);
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);
-        if (t->from.ns != 0) {
-            list_append(&left, &t->link);
-            continue;
-        }
         snprintf(t->problem, sizeof t->problem, "the run was stopped");
         target_finish(e, t);
-    }
-    while (!list_empty(&left)) {
-        struct list *node = left.next;
-        list_remove(node);
-        list_append(&e->ready, node);
     }
 }
 
 static void start_ready(struct engine *e, rs_mono now)
 {
+    unsigned starts = 0;
     if (e->draining)
         turn_away(e);
-    unsigned starts = 0;
-    while (!list_empty(&e->ready) && starts++ < STARTS_A_TURN && pace_allows(e, now)) {
-        struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
+    while (starts++ < STARTS_A_TURN && pace_allows(e, now)) {
+        struct list *from = list_empty(&e->begun) ? &e->ready : &e->begun;
+        if (list_empty(from))
+            return;
+        struct target *t = LIST_ENTRY(from->next, struct target, link);
         list_remove(&t->link);
         target_launch(e, t, now);
     }
@@ -309,7 +300,8 @@ rs_mono engine_turn(struct engine *e, rs_mono now)
         return RS_NEVER;
     rs_mono next =
         e->wheel.armed > 0 || !list_empty(&e->ended) ? rs_mono_add(now, WHEEL_TICK) : RS_NEVER;
-    return list_empty(&e->ready) ? next : rs_mono_min(next, pace_next(e, now));
+    bool waits = !list_empty(&e->ready) || !list_empty(&e->begun);
+    return waits ? rs_mono_min(next, pace_next(e, now)) : next;
 }
 
 bool engine_idle(const struct engine *e)
@@ -327,12 +319,13 @@ bool engine_untidy(const struct engine *e)
     return e->untidy;
 }
 
-static struct target *any_target(struct engine *e)
+/* The first target at or behind bucket *at, which moves on: finishing one may put a waiter in its
+ * bucket, never before. */
+static struct target *any_target(struct engine *e, size_t *at)
 {
-    for (size_t i = 0; i < e->addr_buckets; i++)
-        if (e->addr_bucket[i] != NULL)
-            return e->addr_bucket[i];
-    return NULL;
+    while (*at < e->addr_buckets && e->addr_bucket[*at] == NULL)
+        ++*at;
+    return *at < e->addr_buckets ? e->addr_bucket[*at] : NULL;
 }
 
 void engine_stop(struct engine *e, rs_mono now)
@@ -346,7 +339,8 @@ void engine_stop(struct engine *e, rs_mono now)
     e->ops.flush(e->ops.ctx);
     settle(e, now);
     struct target *t; /* what is left waits for its turn, its address, a neighbour or a round */
-    while ((t = any_target(e)) != NULL) {
+    size_t bucket = 0;
+    while ((t = any_target(e, &bucket)) != NULL) {
         snprintf(t->problem, sizeof t->problem, "the run was stopped");
         t->stopping = true;
         target_finish(e, t);

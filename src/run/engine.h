@@ -57,6 +57,7 @@ struct engine_counters {
     uint64_t bad_checksum, malformed, fragments;
     uint64_t host_rejects; /* RSTs and ICMP errors of this host about our connections */
     uint64_t not_captured, confirmations, incomplete;
+    uint64_t records_lost; /* no memory for their text */
 };
 
 struct engine_ops {

@@ -46,6 +46,7 @@ struct conn { /* one attempt while it runs */
     uint16_t ip_id;
     bool ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
+    int send_errno; /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
 };
 
@@ -59,12 +60,12 @@ struct target {
     struct target *addr_next;
     struct timer timer;
     uint64_t line;
-    char *text; /* owned: raw input, then domain with NUL; the request in a block of its own */
+    char *text;       /* owned: the raw input */
     uint8_t *request; /* owned; the bytes of the exchange, the same for every arm */
     uint32_t raw_bytes;
     uint16_t request_bytes;
     uint16_t dport;
-    bool has_domain, traced, parallel, addr_held, stopping;
+    bool traced, parallel, addr_held, stopping;
     struct wire_addr dip;
     struct hop hop;
     uint8_t round, plan_n, plan_at, running, reruns;
@@ -88,6 +89,8 @@ struct engine {
     struct target **addr_bucket;
     size_t addr_buckets;
     struct wheel wheel;
+    struct list
+        begun; /* targets under way whose next arm may leave: before those that have not begun */
     struct list ready; /* targets whose next arms may leave */
     struct list dirty; /* connections that took segments in this turn and may have to answer */
     struct list ended; /* connections that are over and wait for the flush */
@@ -121,6 +124,8 @@ int conn_start(struct engine *e,
                const struct plan_step *step,
                unsigned batch_order,
                rs_mono now);
+/* The attempt is not made: its entry in the log says why. */
+void conn_never(struct engine *e, struct target *t, const struct plan_step *step, const char *why);
 void conn_segment(
     struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now);
 void conn_emit(struct engine *e, struct conn *c, rs_mono now);

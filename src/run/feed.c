@@ -57,9 +57,12 @@ static bool feed_one(struct measure *m, rs_mono now)
 {
     struct job job;
     int rc = input_next(m->input, &job);
-    if (rc == -RS_EAGAIN)
+    bool enough = m->o->max_targets != 0 && m->jobs >= m->o->max_targets;
+    if (rc == -RS_EAGAIN) { /* with all that was asked for done, an open pipe is not waited for */
+        m->input_ended = m->limit_reached = enough && engine_idle(m->engine);
         return false;
-    if (rc == 0 && m->o->max_targets != 0 && m->jobs >= m->o->max_targets) {
+    }
+    if (rc == 0 && enough) {
         m->input_ended = true;
         m->limit_reached = true;
         return false;
@@ -83,12 +86,13 @@ static bool feed_one(struct measure *m, rs_mono now)
     return !m->failed;
 }
 
-void measure_feed(struct measure *m, rs_mono now)
+bool measure_feed(struct measure *m, rs_mono now)
 {
     unsigned n = 0;
-    while (!m->input_ended && !m->stopping && engine_has_room(m->engine) && n++ < JOBS_A_TURN)
-        if (!feed_one(m, now))
-            break;
+    bool more = true;
+    while (more && !m->input_ended && !m->stopping && engine_has_room(m->engine) &&
+           n++ < JOBS_A_TURN)
+        more = feed_one(m, now);
     if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
         if (m->input_ended || m->stopping)
             loop_unwatch(m->loop, m->input_watch);
@@ -97,6 +101,7 @@ void measure_feed(struct measure *m, rs_mono now)
         else
             loop_pause(m->loop, m->input_watch);
     }
+    return more && !m->input_ended && !m->stopping;
 }
 
 /* Waits for a pipe: there is no event loop in a dry run. */

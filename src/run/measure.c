@@ -35,7 +35,8 @@ static void on_packet(void *ctx, const struct capture_packet *p)
 static void on_capture(void *ctx)
 {
     struct measure *m = ctx;
-    capture_read(m->capture, on_packet, m, CAPTURE_BUDGET);
+    if (capture_read(m->capture, on_packet, m, CAPTURE_BUDGET) < 0)
+        measure_interface_lost(m);
 }
 
 static void on_router(void *ctx)
@@ -83,6 +84,7 @@ void measure_fill_progress(struct measure *m, struct measure_progress *p)
     p->iface_dropped = m->drops.iface_dropped;
     p->sendto_retries = inject_stats(m->inject)->retries;
     p->counters = engine_counters(m->engine);
+    m->lost = m->lost || p->counters->records_lost > 0;
     p->input_ended = m->input_ended;
     p->limit_reached = m->limit_reached;
     guard_ports(m->guard, &p->ports);
@@ -110,13 +112,11 @@ static bool finished(struct measure *m, rs_mono now)
         return true;
     if (!engine_idle(m->engine))
         m->busy_until = now;
-    if (m->stopping) {
-        if (!engine_idle(m->engine) && !rs_mono_reached(m->drain_until, now))
-            return false;
+    if (m->stopping && (engine_idle(m->engine) || rs_mono_reached(m->drain_until, now)))
         engine_stop(m->engine, now);
+    if (m->signals > 1)
         return true;
-    }
-    return m->input_ended && engine_idle(m->engine) &&
+    return (m->input_ended || m->stopping) && engine_idle(m->engine) &&
            (!engine_untidy(m->engine) || rs_mono_reached(rs_mono_add(m->busy_until, LINGER), now));
 }
 
@@ -124,7 +124,7 @@ static void turn(void *ctx)
 {
     struct measure *m = ctx;
     rs_mono now = clock_mono();
-    measure_feed(m, now);
+    bool more = measure_feed(m, now);
     rs_mono next = engine_turn(m->engine, now);
     if (inject_pressure(m->inject) > 0)
         engine_pressure(m->engine, now);
@@ -136,9 +136,9 @@ static void turn(void *ctx)
         loop_stop(m->loop);
         return;
     }
-    if (!m->input_ended && m->input_watch < 0 && engine_has_room(m->engine))
+    if (more && engine_has_room(m->engine)) /* this turn may have made it */
         next = now;
-    if (m->input_ended && engine_idle(m->engine))
+    if ((m->input_ended || m->stopping) && engine_idle(m->engine))
         next = rs_mono_min(next, rs_mono_add(m->busy_until, LINGER));
     if (m->stopping)
         next = rs_mono_min(next, m->drain_until);

@@ -32,6 +32,8 @@ struct measure {
     struct craft *craft; /* for ARP and NDP */
     struct pcapout *pcap;
     int input_watch; /* -1 none */
+    bool interface_lost;
+    rs_mono interface_at; /* when it was looked at last */
     struct capture_stats drops;
     rs_mono drops_at, started, next_progress, drain_until, busy_until;
     uint64_t lines, records, blocked, invalid, jobs;
@@ -43,9 +45,13 @@ struct measure {
 /* setup.c */
 int measure_open(struct measure *m);
 void measure_close(struct measure *m);
+/* The interface is down or gone: nothing can be said of any target now. Looks at most every 100 ms.
+ */
+bool measure_interface_lost(struct measure *m);
 
 /* feed.c */
-void measure_feed(struct measure *m, rs_mono now); /* reads jobs as long as the engine has room */
+/* Reads jobs as long as the engine has room. True: there may be more to read as soon as it has. */
+bool measure_feed(struct measure *m, rs_mono now);
 int measure_dryrun(struct measure *m);
 void measure_record(void *ctx, const char *text, size_t n);
 

@@ -80,17 +80,16 @@ static void host_emitted(struct engine *e, const struct wire_view *v, rs_wall at
     e->counters.host_rejects++;
     trace_packet(e, c->target, &c->held->a.log, v, "host", at, c);
     notice_once(e, icmp,
-                icmp
-                    ? "this host itself sends ICMP errors about our connections: a firewall here "
-                      "rejects replies to packets "
-                      "that it did not see leave. These targets become measure.incomplete. Try -X "
-                      "(send through the host's "
-                      "IP layer), or let the firewall drop instead of reject for ports 61000-65535."
-                    : "this host itself sends RSTs on our connections: a firewall here rejects "
-                      "replies to packets that it did "
-                      "not see leave. These targets become measure.incomplete. Try -X (send "
-                      "through the host's IP layer), "
-                      "or let the firewall drop instead of reject for ports 61000-65535.");
+                icmp ? "this host itself sends ICMP errors about our connections: a firewall here "
+                       "rejects replies to packets "
+                       "that it did not see leave. These targets become measure.incomplete. Try -X "
+                       "(send through the host's "
+                       "IP layer), or let the firewall drop instead of reject for our source ports."
+                     : "this host itself sends RSTs on our connections: a firewall here rejects "
+                       "replies to packets that it did "
+                       "not see leave. These targets become measure.incomplete. Try -X (send "
+                       "through the host's IP layer), "
+                       "or let the firewall drop instead of reject for our source ports.");
     conn_stop(e, c, OUTCOME_HOST_REJECTED,
               icmp ? "this host sent an ICMP error" : "this host sent an RST", now);
 }
@@ -153,6 +152,7 @@ void engine_sent(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, int 
         if (c == NULL)
             return;
         trace_note(e, c->target, &c->held->a.log, "not sent: %s", strerror(error));
+        c->send_errno = error;
         if ((v.flags & TCP_SYN) && c->held->a.log.sent.ns == 0)
             conn_stop(e, c, OUTCOME_NOT_SENT, strerror(error), (rs_mono){0});
         return;

@@ -127,7 +127,7 @@ static void give(struct engine *e)
     if (record_end(&e->record, &text, &n) == 0)
         e->ops.record(e->ops.ctx, text, n);
     else
-        notice_once(e, 2, "no memory for a record: it is lost");
+        e->counters.records_lost++, notice_once(e, 2, "no memory for a record: it is lost");
 }
 
 static void measured_members(struct engine *e, struct record *r, const struct target *t)
@@ -236,6 +236,12 @@ void record_arm_log(struct engine *e, const struct target *t, const struct arm_l
     record_bool(r, "exchange_complete", log->exchange_complete);
     record_uint(r, "exchange_status", log->exchange_status);
     record_uint(r, "body_bytes", log->body_bytes);
+    record_uint(r, "confirm", e->config.confirm); /* how sure a verdict must be rests on it */
+    record_open_array(r, "events");
+    for (uint64_t bit = 1; bit <= log->tcp_events && bit <= UINT32_MAX; bit <<= 1)
+        if (log->tcp_events & bit)
+            record_str(r, NULL, tcp_event_name((enum tcp_event)bit));
+    record_close(r);
     const char *text;
     size_t n;
     if (record_end(r, &text, &n) == 0)

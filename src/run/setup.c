@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "net/clock.h"
@@ -42,11 +43,34 @@ static int open_blocklist(struct measure *m)
     return blocklist_default(&m->blocklist, m->err);
 }
 
+bool measure_interface_lost(struct measure *m)
+{
+    rs_mono now = clock_mono();
+    struct iface look;
+    struct rs_err why;
+    char text[sizeof why.text + 64];
+    if (rs_mono_diff(now, m->interface_at) < 100 * RS_MS)
+        return m->interface_lost;
+    m->interface_at = now;
+    int rc = iface_open(&look, m->iface.name, &why);
+    if (rc == -RS_ENOENT) {
+        snprintf(text, sizeof text, "interface %s is gone; the run ends here", m->iface.name);
+        measure_fail(m, text);
+    } else if (rc != 0 && !m->interface_lost) {
+        snprintf(text, sizeof text, "%s: waiting for it", why.text);
+        m->ui->notice(m->ui->ctx, text);
+    }
+    m->interface_lost = rc != 0;
+    return m->interface_lost;
+}
+
 static int route(
     void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err)
 {
     struct measure *m = ctx;
     int rc = router_lookup(m->router, dst, now, out, err);
+    if (rc == -RS_ENOENT && measure_interface_lost(m))
+        return -RS_EAGAIN; /* the target waits: its path was not at fault */
     if (rc == 0 && m->o->source.family == dst->family)
         out->src = m->o->source;
     return rc;
@@ -94,7 +118,8 @@ static uint64_t drops(void *ctx, bool exact)
         capture_stats(m->capture, &m->drops);
         m->drops_at = now;
     }
-    /* Not what the interface drops: Linux counts there every frame of a protocol that nobody wants. */
+    /* Not what the interface drops: Linux counts there every frame of a protocol that nobody wants.
+     */
     return m->drops.kernel_dropped;
 }
 
@@ -147,11 +172,13 @@ static struct rs_key host_secret(void)
         if (fgets(id, sizeof id, f) == NULL)
             id[0] = '\0';
         fclose(f);
+    } else if (getrandom(id, sizeof id - 1, 0) != (ssize_t)sizeof id - 1) {
+        id[0] = '\0';
     }
     struct rs_key key = {UINT64_C(0x7261777370696465), UINT64_C(0x722d736563726574)};
-    uint64_t a = rs_siphash(&key, id, strlen(id));
+    uint64_t a = rs_siphash(&key, id, sizeof id);
     key.k0 ^= a;
-    return (struct rs_key){a, rs_siphash(&key, id, strlen(id))};
+    return (struct rs_key){a, rs_siphash(&key, id, sizeof id)};
 }
 
 static int open_router(struct measure *m)
@@ -190,7 +217,12 @@ static int open_net(struct measure *m)
                                  .to = o->port_to,
                                  .need_least = (unsigned)o->plugin->n_arms,
                                  .tcp = true};
+    char addr[WIRE_ADDR_TEXT];
     int rc = iface_open(&m->iface, o->interface, m->err);
+    if (rc == 0 && o->source.family != 0 && !iface_is_own_address(&o->source))
+        rc = rs_fail(m->err, RS_EINVAL,
+                     "-S: %s is not an address of this host, so no answer would come here",
+                     wire_addr_format(&o->source, addr));
     if (rc == 0)
         rc = guard_open(&m->guard, &guard, m->err);
     if (rc == 0 && !o->dryrun)

@@ -62,7 +62,7 @@ void target_ready(struct engine *e, struct target *t, rs_mono now)
         }
         hold_addr(e, t);
     }
-    list_append(&e->ready, &t->link);
+    list_append(t->from.ns != 0 ? &e->begun : &e->ready, &t->link);
 }
 
 static void wait_until(struct engine *e, struct target *t, rs_mono at)
@@ -135,6 +135,8 @@ static bool route(struct engine *e, struct target *t, rs_mono now)
     if (rc != 0) {
         snprintf(t->problem, sizeof t->problem, "%.*s", (int)sizeof t->problem - 1, err.text);
         trace_note(e, t, NULL, "not sent: %s", err.text);
+        while (t->plan_at < t->plan_n)
+            conn_never(e, t, &t->plan[t->plan_at++], err.text);
         target_finish(e, t);
         return false;
     }
@@ -179,12 +181,13 @@ void target_evidence(const struct engine *e, const struct target *t, struct evid
     out->rounds_done = t->round;
 }
 
-/* A spoilt attempt (not captured) is made again, alone and later; in time order it stands where it
- * was made. */
+/* A spoilt attempt (not captured, not sent) is made again, alone and later; in time order it stands
+ * where it was made. */
 static bool plan_rerun(struct target *t, const struct arm_log *log)
 {
-    if (log->outcome != OUTCOME_NOT_CAPTURED || t->reruns >= RERUNS_MOST * 2 ||
-        log->rerun >= RERUNS_MOST || t->plan_n == PLAN_MOST)
+    bool spoilt = log->outcome == OUTCOME_NOT_CAPTURED || log->outcome == OUTCOME_NOT_SENT;
+    if (!spoilt || t->reruns >= RERUNS_MOST * 2 || log->rerun >= RERUNS_MOST ||
+        t->plan_n == PLAN_MOST)
         return false;
     t->plan[t->plan_n++] =
         (struct plan_step){.arm = log->arm, .port = log->port, .rerun = (uint8_t)(log->rerun + 1)};

@@ -30,7 +30,7 @@ static struct {
     /* what goes wrong */
     unsigned drop_syns; /* of each connection, by try */
     bool drop_ecn_syn, refuse_ecn_syn, drop_port, lose_capture, host_rst, forge;
-    int send_error;
+    int send_error, later_send_error; /* of every packet; of all but the first of each port */
     unsigned captures_to_lose;
     uint16_t bad_port_parity;
     /* what happened */
@@ -43,6 +43,7 @@ static struct {
     char last[4096], notice[512];
     uint16_t first_port;
     unsigned syns_of_port[65536];
+    bool tried_port[65536];
 } w;
 
 static int route(
@@ -149,9 +150,11 @@ static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
     (void)ctx, (void)hop;
     assert_int_equal(wire_parse(&v, ip, n, WIRE_PARSE_PACKET), 0);
     assert_int_equal(v.l4_cksum, WIRE_CKSUM_GOOD);
-    engine_sent(w.e, ip, n, (rs_wall){(int64_t)w.now.ns + 1}, w.send_error);
+    int error = w.send_error != 0 ? w.send_error : w.tried_port[v.sport] ? w.later_send_error : 0;
+    w.tried_port[v.sport] = true;
+    engine_sent(w.e, ip, n, (rs_wall){(int64_t)w.now.ns + 1}, error);
     w.sent++;
-    if (w.send_error == 0)
+    if (error == 0)
         serve(&v);
     return 0;
 }
@@ -370,6 +373,19 @@ static void what_was_not_sent_is_incomplete(void **state)
     assert_int_equal(w.records, 1);
 }
 
+/* Law 3: the first SYN left and was lost, the others never left: that is not silence. */
+static void retransmissions_that_did_not_leave(void **state)
+{
+    (void)state;
+    w.drop_syns = 1;
+    w.later_send_error = 100;
+    add(1, 1);
+    run(100);
+    DOES_NOT("offline");
+    SAYS("measure.incomplete:plain");
+    SAYS("Network is down");
+}
+
 /* Law 5: forged RST, SYN/ACK and data change nothing. */
 static void forgeries_change_nothing(void **state)
 {
@@ -433,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_capture_lost_for_good_is_incomplete, start, end),
         cmocka_unit_test_setup_teardown(a_host_that_rejects_is_told, start, end),
         cmocka_unit_test_setup_teardown(what_was_not_sent_is_incomplete, start, end),
+        cmocka_unit_test_setup_teardown(retransmissions_that_did_not_leave, start, end),
         cmocka_unit_test_setup_teardown(forgeries_change_nothing, start, end),
         cmocka_unit_test_setup_teardown(a_refused_ecn_syn, start, end),
         cmocka_unit_test_setup_teardown(the_same_address_waits, start, end),

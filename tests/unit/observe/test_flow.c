@@ -205,6 +205,41 @@ static void marked_data_lost(void **state)
     assert_int_equal(f.ecn_ect_lost_fwd, 1);
 }
 
+/* RFC 3522 (Eifel): the answer was slow, the first sending was not lost. */
+static void marked_data_slow(void **state)
+{
+    (void)state;
+    handshake("S. 0:0(0) ack 1 [E]");
+    see(FLOW_FWD, "P. 1:101(100) ack 1 <TS val 10 ecr 1> [ect0]");
+    see(FLOW_FWD, "P. 1:101(100) ack 1 <TS val 210 ecr 1>");
+    see(FLOW_REV, ". 1:1(0) ack 101 <TS val 9 ecr 10>");
+    assert_int_equal(f.ecn_ect_lost_fwd, 0);
+    assert_int_equal(f.tcp_rtx_fwd, 1);
+}
+
+/* The FIN came before the data that it follows: the data are new all the same. */
+static void a_fin_does_not_hide_data(void **state)
+{
+    (void)state;
+    handshake("S. 0:0(0) ack 1 [E]");
+    see(FLOW_REV, "F. 101:101(0) ack 1 <TS val 5 ecr 1>");
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 5 ecr 1> [ect0]");
+    assert_int_equal(f.tcp_newdata_rev, 1);
+    assert_int_equal(f.ecn_newdata_ect0_rev, 1);
+}
+
+static void ladder_of_synacks(void **state)
+{
+    (void)state;
+    handshake("S. 0:0(0) ack 1 [E]");
+    assert_int_equal(f.ecn_synack_ladder, 1);
+    see(FLOW_REV, "S. 0:0(0) ack 1");
+    assert_int_equal(f.ecn_synack_ladder, 1 | 0 << 3 | 1 << 12);
+    for (int i = 0; i < 4; i++)
+        see(FLOW_REV, "S. 0:0(0) ack 1 [EWe]");
+    assert_int_equal(f.ecn_synack_ladder, 1 | 0 << 3 | 7 << 6 | 7 << 9 | 3 << 12);
+}
+
 static void marked_data_arrived(void **state)
 {
     (void)state;
@@ -272,6 +307,9 @@ int main(void)
         cmocka_unit_test_setup(an_icmp_error_is_no_packet_of_the_flow, fresh),
         cmocka_unit_test_setup(time_exceeded_is_not_unreachable, fresh),
         cmocka_unit_test_setup(marked_data_lost, fresh),
+        cmocka_unit_test_setup(marked_data_slow, fresh),
+        cmocka_unit_test_setup(a_fin_does_not_hide_data, fresh),
+        cmocka_unit_test_setup(ladder_of_synacks, fresh),
         cmocka_unit_test_setup(marked_data_arrived, fresh),
         cmocka_unit_test_setup(sequence_numbers_wrap, fresh),
         cmocka_unit_test_setup(table_finds_both_directions, fresh),

@@ -23,7 +23,8 @@ enum {
     ECT_LOST = 16,
     CWR_ONLY = 32,
     OTHER_SYNACK = 64,
-    NEARER_SYNACK = 128
+    NEARER_SYNACK = 128,
+    ONE_SEGMENT = 256
 };
 
 struct row {
@@ -71,6 +72,18 @@ static const struct expectation expectations[] = {
      {{'p', 0, OK, 0}, {'e', 1, OK, BLEACHED | NEARER_SYNACK}},
      "ecn.connectivity.works ecn.negotiation.succeeded " NO_MARKS
      " ecn.negotiation.proxy_suspected"},
+    {"one segment unmarked once, marked when asked again: it was sent again",
+     1,
+     {{'p', 0, OK, 0},
+      {'e', 1, OK, ONE_SEGMENT | BLEACHED},
+      {'p', 1, OK, 0},
+      {'e', 0, OK, ONE_SEGMENT},
+      {'p', 1, OK, 0}},
+     "ecn.connectivity.works " GOOD_MARKS},
+    {"offline: an RST says more than silence",
+     0,
+     {{'p', 0, OUTCOME_RST, 0}, {'e', 1, TIME, 0}},
+     "ecn.connectivity.offline ecn.connectivity.offline:rst"},
     {"no data: no statement on marks",
      0,
      {{'p', 0, OK, 0}, {'e', 1, OK, NO_DATA}},
@@ -199,11 +212,12 @@ static void fill(struct attempt *a, const struct row *r)
         a->flow.ttl_max_rev = a->flow.tcp_synack_ttl = 63;
     if (r->how & NO_DATA)
         return;
-    a->flow.tcp_newdata_rev = 3;
+    unsigned segments = r->how & ONE_SEGMENT ? 1 : 3;
+    a->flow.tcp_newdata_rev = segments;
     bool marked = ecn && !(r->how & BLEACHED);
     a->flow.ecn_ect0_data_rev = marked;
-    a->flow.ecn_newdata_ect0_rev = marked ? 3 : 0;
-    a->flow.ecn_newdata_not_rev = marked ? 0 : 3;
+    a->flow.ecn_newdata_ect0_rev = marked ? segments : 0;
+    a->flow.ecn_newdata_not_rev = marked ? 0 : segments;
     a->flow.ecn_newdata_ect0_fwd = ecn;
     a->flow.ecn_ect_lost_fwd = (r->how & ECT_LOST) != 0;
 }
@@ -258,7 +272,9 @@ static void confirmation_is_asked_for(void **state)
     const struct {
         const char *name;
         bool asked;
-    } rows[] = {{"both work", false},
+    } rows[] = {{"one segment unmarked once, marked when asked again: it was sent again", true},
+                {"bleached, all from one hop count: nothing to suspect", false},
+                {"both work", false},
                 {"offline by silence", false},
                 {"broken, confirmed", true},
                 {"only the ECN arm, confirmed", true},
