@@ -228,7 +228,7 @@ static const struct condition conditions[] = {
      .group = "ecn.ipmark",
      .name = "ask.unmarked_in_few_segments",
      .clause = "RFC 3168 6.1.5: what is sent again is Not-ECT, so few segments prove nothing",
-     .when = {{ECN, "ecn_synack_bits", COND_EQ, BITS_ECE, .mask = BITS_CWR_ECE},
+     .when = {{ECN, "ecn_synack_bits", COND_EQ, BITS_ECE, .mask = BITS_ECE},
               {ECN, "tcp_newdata_rev", COND_GE, 1},
               {ECN, "tcp_newdata_rev", COND_LT, 3},
               {ECN, "ecn_newdata_not_rev", COND_EQ, .than = "tcp_newdata_rev", .than_arm = ECN}},
