@@ -35,6 +35,8 @@ static const char filter_in[] =
     "(ip6 and (ip6[6]=0 or ip6[6]=43 or ip6[6]=44 or ip6[6]=51 or ip6[6]=60 or ip6[6]=135 or "
     "ip6[6]=139 or ip6[6]=140)) or " ICMP_ERRORS " or " ICMP6_ERRORS
     " or (ip6 and ip6[6]=58 and ip6[40]=136)%s)";
+static const char filter_arp[] =
+    " or (arp and (arp[6:2]=2 or (arp[6:2]=1 and arp[14:4]=arp[24:4])))"; /* RFC 5227 3 */
 static const char filter_out[] =
     "outbound and ((ip and tcp and src portrange %u-%u and tcp[13]&4!=0) or "
     "(ip6 and ip6[6]=6 and src portrange %u-%u and ip6[53]&4!=0) or " ICMP_ERRORS
@@ -174,7 +176,7 @@ static int open_taps(struct capture *c, const struct capture_config *config, str
     c->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (c->epoll < 0)
         return rs_fail_errno(err, errno, "cannot wait for packets");
-    snprintf(text, sizeof text, filter_in, from, to, ethernet ? " or (arp and arp[6:2]=2)" : "");
+    snprintf(text, sizeof text, filter_in, from, to, ethernet ? filter_arp : "");
     int result = open_tap(c, &c->in, bytes, text, err);
     if (result < 0)
         return result;

@@ -98,7 +98,7 @@ static void count_ask(struct neigh_entry *e, rs_mono now, bool *ask)
 }
 
 /* Our packets pass the kernel's neighbour code by, so nothing but we would notice that an old entry
- * has become wrong: known neighbours are asked again before what we know is too old. */
+ * has become wrong: known neighbours are asked again as long as they are used. */
 static void check_known(struct neigh_entry *e, rs_mono now, bool *ask)
 {
     bool fresh = e->kernel_sure || e->ours_until.ns > rs_mono_add(now, NEIGH_RENEW).ns;

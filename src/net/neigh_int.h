@@ -13,13 +13,15 @@
 #include "base/time.h"
 #include "wire/addr.h"
 
-#define NEIGH_LIMIT     (1u << 18)    /* entries */
-#define NEIGH_ASKS      3             /* requests before a neighbour counts as absent */
-#define NEIGH_ASK_GAP   RS_SEC        /* between requests to one neighbour */
-#define NEIGH_ABSENT    (10 * RS_SEC) /* how long that is remembered */
-#define NEIGH_HOLD      (60 * RS_SEC) /* how long an answer to us holds */
-#define NEIGH_RENEW     (15 * RS_SEC) /* so long before its end we ask again */
-#define NEIGH_RENEW_GAP (5 * RS_SEC)  /* between such requests */
+#define NEIGH_LIMIT   (1u << 18)    /* entries */
+#define NEIGH_ASKS    3             /* requests before a neighbour counts as absent */
+#define NEIGH_ASK_GAP RS_SEC        /* between requests to one neighbour */
+#define NEIGH_ABSENT  (10 * RS_SEC) /* how long that is remembered */
+#define NEIGH_HOLD    (60 * RS_SEC) /* how long an answer to us holds */
+#define NEIGH_RENEW   (58 * RS_SEC) /* so long before its end we ask again, if it is still used */
+/* Between such requests: less than between the second SYN and the third, so that a gateway that
+ * changes its MAC without a word costs a retransmission and no verdict. */
+#define NEIGH_RENEW_GAP (2 * RS_SEC)
 
 enum neigh_answer {
     NEIGH_KNOWN,   /* mac is filled */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * ARP replies and neighbour advertisements among captured packets. */
+ * ARP replies and announcements, and neighbour advertisements, among captured packets. */
 #include <string.h>
 
 #include "net/capture.h"
@@ -13,11 +13,14 @@
 #define ADVERT_TYPE       136u
 #define OPTION_TARGET_MAC 2u /* RFC 4861 4.6.1 */
 
-/* RFC 826: hardware 1 (Ethernet), protocol IPv4, lengths 6 and 4, operation 2. */
+/* RFC 826: hardware 1 (Ethernet), protocol IPv4, lengths 6 and 4; operation 2, or 1 that asks for
+ * the sender's own address: an announcement (RFC 5227 3). */
 static bool from_arp(const uint8_t *arp, size_t n, struct wire_addr *addr, uint8_t mac[6])
 {
-    static const uint8_t reply[8] = {0, 1, 8, 0, 6, 4, 0, 2};
-    if (n < ARP_BYTES || memcmp(arp, reply, sizeof reply) != 0)
+    static const uint8_t head[7] = {0, 1, 8, 0, 6, 4, 0};
+    if (n < ARP_BYTES || memcmp(arp, head, sizeof head) != 0)
+        return false;
+    if (arp[7] != 2 && !(arp[7] == 1 && memcmp(arp + 14, arp + 24, 4) == 0))
         return false;
     memcpy(mac, arp + 8, 6);
     addr->family = 4;

@@ -289,6 +289,12 @@ static void arp_replies_tell_the_neighbour(void **state)
     arp[7] = 1; /* a request */
     send_frame(far_end, near_mac, far_mac, 0x0806, arp, sizeof arp);
     assert_int_equal(collect(1, 30), 0);
+    memcpy(arp + 24, arp + 14, 4); /* for its own address: an announcement (RFC 5227 3) */
+    arp[13] = 0x78;
+    send_frame(far_end, near_mac, far_mac, 0x0806, arp, sizeof arp);
+    assert_int_equal(collect(1, 1000), 1);
+    assert_true(got.has_neighbour);
+    assert_int_equal(got.neighbour_mac[5], 0x78);
     arp[7] = 2;
     arp[8] = 3; /* a group address as sender */
     send_frame(far_end, near_mac, far_mac, 0x0806, arp, sizeof arp);

@@ -88,17 +88,17 @@ static void our_answers_are_renewed_before_they_expire(void **state)
     (void)state;
     EXPECT(1, 0, NEIGH_WAITING, true);
     seen(1, mac_a, 0);
-    EXPECT(1, 44000, NEIGH_KNOWN, false);
-    EXPECT(1, 45000, NEIGH_KNOWN, true);
-    EXPECT(1, 46000, NEIGH_KNOWN, false);
-    EXPECT(1, 50000, NEIGH_KNOWN, true);
-    seen(1, mac_b, 50001); /* the gateway was replaced */
-    EXPECT(1, 50002, NEIGH_KNOWN, false);
+    EXPECT(1, 1999, NEIGH_KNOWN, false);
+    EXPECT(1, 2000, NEIGH_KNOWN, true);
+    EXPECT(1, 3999, NEIGH_KNOWN, false);
+    EXPECT(1, 4000, NEIGH_KNOWN, true);
+    seen(1, mac_b, 4001); /* the gateway was replaced */
+    EXPECT(1, 4002, NEIGH_KNOWN, false);
     assert_memory_equal(got, mac_b, 6);
-    EXPECT(1, 110001, NEIGH_WAITING, true); /* nobody asked for a minute: it has expired */
-    EXPECT(1, 111001, NEIGH_WAITING, true);
-    EXPECT(1, 112001, NEIGH_WAITING, true);
-    EXPECT(1, 113001, NEIGH_GONE, false);
+    EXPECT(1, 64001, NEIGH_WAITING, true); /* nobody asked for a minute: it has expired */
+    EXPECT(1, 65001, NEIGH_WAITING, true);
+    EXPECT(1, 66001, NEIGH_WAITING, true);
+    EXPECT(1, 67001, NEIGH_GONE, false);
 }
 
 static void unasked_answers_count_for_nothing(void **state)
