@@ -35,7 +35,8 @@ struct neigh_entry {
     uint8_t mac[6];        /* the latest news */
     uint8_t kernel_mac[6];
     bool kernel_has;    /* the kernel's entry can be used */
-    bool kernel_sure;   /* and needs no check: reachable, permanent, noarp */
+    bool kernel_sure;   /* and needs no check: somebody fixed it. Reachable is what it was half a
+                           minute ago: too long for us */
     uint8_t asks;       /* since the last answer */
     rs_mono asked_at;   /* RS_NEVER: not yet */
     rs_mono ours_until; /* our answer holds until then; 0: none */

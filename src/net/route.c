@@ -51,7 +51,7 @@ static int on_neighbour(void *ctx, const struct nlmsghdr *h)
     bool known = h->nlmsg_type == RTM_NEWNEIGH && (m->ndm_state & usable) && lladdr != NULL &&
                  mnl_attr_get_payload_len(lladdr) == 6;
     neigh_kernel(&r->neigh, &addr, known ? mnl_attr_get_payload(lladdr) : NULL,
-                 (m->ndm_state & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) != 0, clock_mono());
+                 (m->ndm_state & (NUD_PERMANENT | NUD_NOARP)) != 0, clock_mono());
     return 0;
 }
 
