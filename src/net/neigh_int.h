@@ -18,10 +18,10 @@
 #define NEIGH_ASK_GAP RS_SEC        /* between requests to one neighbour */
 #define NEIGH_ABSENT  (10 * RS_SEC) /* how long that is remembered */
 #define NEIGH_HOLD    (60 * RS_SEC) /* how long an answer to us holds */
-#define NEIGH_RENEW   (58 * RS_SEC) /* so long before its end we ask again, if it is still used */
-/* Between such requests: less than between the second SYN and the third, so that a gateway that
- * changes its MAC without a word costs a retransmission and no verdict. */
-#define NEIGH_RENEW_GAP (2 * RS_SEC)
+/* Between checks of a neighbour in use: less than between the first SYN and the second, so that a
+ * gateway that changes its MAC without a word costs retransmissions and no verdict. */
+#define NEIGH_RENEW_GAP (500 * RS_MS)
+#define NEIGH_RENEW     (NEIGH_HOLD - NEIGH_RENEW_GAP) /* so long before its end we ask again */
 
 enum neigh_answer {
     NEIGH_KNOWN,   /* mac is filled */

@@ -88,9 +88,10 @@ static void our_answers_are_renewed_before_they_expire(void **state)
     (void)state;
     EXPECT(1, 0, NEIGH_WAITING, true);
     seen(1, mac_a, 0);
-    EXPECT(1, 1999, NEIGH_KNOWN, false);
-    EXPECT(1, 2000, NEIGH_KNOWN, true);
-    EXPECT(1, 3999, NEIGH_KNOWN, false);
+    EXPECT(1, 499, NEIGH_KNOWN, false);
+    EXPECT(1, 500, NEIGH_KNOWN, true);
+    EXPECT(1, 999, NEIGH_KNOWN, false);
+    EXPECT(1, 1000, NEIGH_KNOWN, true);
     EXPECT(1, 4000, NEIGH_KNOWN, true);
     seen(1, mac_b, 4001); /* the gateway was replaced */
     EXPECT(1, 4002, NEIGH_KNOWN, false);
