@@ -12,6 +12,7 @@ _SYNS = "ip and tcp dst port 80 and tcp[13] & 0x12 == 2"
 
 def _captured(bench, targets, options):
     path = bench.path("syns.pcap")
+    bench.renew()
     capture = bench.lab.capture("rt", "rt0", path, _SYNS, immediate=False)
     try:
         run = tools.rawspider(bench.lab, bench.folder, bench.lines(targets), *options)

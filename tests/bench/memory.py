@@ -45,6 +45,7 @@ class Holding:
 def _peak(bench, how, count):
     """Peak memory with `count` targets in flight at once, which is made sure of."""
     targets = bench.addresses()[:count]
+    bench.renew()
     bench.say(f"rawspider with {2 * count:,} connections in flight, {how}")
     # Fast enough that all have started before the first ends: an arm lasts 6 s without an answer.
     options = ["-w", count, "-r", 50000, "--confirm", 0]
@@ -106,6 +107,7 @@ def _long_input(path, count):
 
 
 def _long_run(bench, count):
+    bench.renew()
     bench.say(f"rawspider over {count:,} lines")
     lines = bench.path("long.ndjson")
     _long_input(lines, count)

@@ -56,7 +56,8 @@ class _Peak(threading.Thread):
 
 def run(lab, argv, out, limit=600.0, peak=False):
     """argv on the prober's core; out: a folder for what it prints. A run longer than `limit`
-    seconds is ended and raises. Enters the namespace by exec, so the process measured is the program."""
+    seconds is ended and raises. Enters the namespace by exec, so the process measured is the
+    program."""
     names = [os.path.join(out, name) for name in ("run.stdout", "run.stderr")]
     command = ["taskset", "-c", str(machine.PROBER_CORE), "ip", "netns", "exec", lab.netns("vp")]
     with open(names[0], "wb") as stdout, open(names[1], "wb") as stderr:

@@ -3,6 +3,7 @@
 
 import json
 import operator
+import textwrap
 from typing import NamedTuple
 
 import machine
@@ -72,31 +73,46 @@ def table(figures):
 def method(about, sizes):
     """How it was measured: what a reader needs before the figures mean anything."""
     tools = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    idle = about["busy_before"]
-    steered = about["steering"]
-    return f"""\
-{about["date"]}, commit {about["commit"]}, {sizes.told}
-{about["processor"]}, {about["cores"]} cores, {about["memory_mib"]:,} MiB; Linux {about["kernel"]}
-{tools}
+    head = [
+        f"{about['date']}, commit {about['commit']}, {sizes.told}",
+        f"{about['processor']}, {about['cores']} cores, {about['memory_mib']:,} MiB; "
+        f"Linux {about['kernel']}",
+        tools,
+    ]
+    return "\n\n".join(["\n".join(head)] + [_fill(text) for text in _METHOD] + [_quiet(about)])
 
-How: the lab of tests/netns, vantage point - router - server as network namespaces joined by veth,
-the server's nginx (one worker) answering for all of 198.18.0.0/16 and 2001:2::/64 with a page of
-8 KiB. Every prober runs on core {machine.PROBER_CORE}; nginx, tcpdump and this script on core \
-{machine.SERVER_CORE}; one prober at a time.
-Packet steering (RPS, XPS, threaded NAPI): {"ON: " + ", ".join(steered) if steered else "off"}.
-So a packet is carried through the router and
-into the server's TCP by the core that sent it: over veth the far side's softirq work is billed to
-the sender, for rawspider and for its peers alike, or to ksoftirqd when there is much of it. Hence
-the busy time of both cores (from /proc/stat, everything that ran) as a second figure.
-CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM. The ratio
-is to the peer, or to the limit where there is none.
-Busy before the first run: core {machine.PROBER_CORE} {idle.prober:.1%}, \
-core {machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}. \
-{"" if max(idle) < 0.05 else "WARNING: something else is running."}"""
+
+_METHOD = (
+    "The lab is that of tests/netns: vantage point, router and server are network namespaces "
+    "joined by veth. One nginx worker answers for all of 198.18.0.0/16 and 2001:2::/64: against "
+    "peers with a page of 200 bytes, which suits masscan best, else with the lab's 8 KiB. Each "
+    f"run has a new lab. Probers run on core {machine.PROBER_CORE}, one at a time; nginx, tcpdump "
+    f"and this script on core {machine.SERVER_CORE}.",
+    "Without packet steering a packet is carried through the router and into the server's TCP by "
+    "the core that sent it: over veth the far side's softirq work is billed to the sender, for "
+    "rawspider and for its peers alike, or to ksoftirqd when there is much of it. Hence the busy "
+    "time of both cores, from /proc/stat, as a second figure: everything that ran is in it.",
+    "CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM. The "
+    "ratio is to the peer, or to the limit where there is none.",
+)
+
+
+def _quiet(about):
+    idle, steered = about["busy_before"], about["steering"]
+    text = (
+        f"Packet steering (RPS, XPS, threaded NAPI): {'ON: ' if steered else 'off'}"
+        f"{', '.join(steered)}. Busy before the first run: core {machine.PROBER_CORE} "
+        f"{idle.prober:.1%}, core {machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}."
+    )
+    return _fill(text if max(idle) < 0.05 else text + " WARNING: something else is running.")
 
 
 def notes(figures):
-    return "\n".join(f"{f.title}: {f.note}" for f in figures if f.note)
+    return "\n\n".join(_fill(f"{f.title}: {f.note}") for f in figures if f.note)
+
+
+def _fill(text):
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def write_json(path, figures, about):
