@@ -88,9 +88,8 @@ static int run(const struct filter *f)
     int rc = output_open(&out, f->output, false, &err);
     if (rc == 0)
         rc = input_open(&in, f->input, f->format, &err);
-    if (rc == 0 && (f->blocklist == NULL || strcmp(f->blocklist, "none") != 0))
-        rc = f->blocklist != NULL ? blocklist_load(&list, f->blocklist, &err)
-                                  : blocklist_default(&list, &err);
+    if (rc == 0)
+        rc = blocklist_open(&list, f->blocklist, &err);
     if (rc == 0)
         rc = copy(f, in, out, list, &err);
     input_free(in);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/blocklist_int.h"
 #include "io/text_int.h"
@@ -219,4 +220,17 @@ const char *blocklist_match(const struct blocklist *list, const struct wire_addr
 size_t blocklist_entries(const struct blocklist *list)
 {
     return list != NULL ? list->entries : 0;
+}
+
+int blocklist_open(struct blocklist **out, const char *name, struct rs_err *err)
+{
+    static const char *const usual[] = {"/etc/rawspider/blocklist.conf",
+                                        "/etc/zmap/blocklist.conf"};
+    *out = NULL;
+    if (name != NULL)
+        return strcmp(name, "none") == 0 ? 0 : blocklist_load(out, name, err);
+    for (unsigned i = 0; i < sizeof usual / sizeof usual[0]; i++)
+        if (access(usual[i], F_OK) == 0)
+            return blocklist_load(out, usual[i], err);
+    return blocklist_default(out, err);
 }

@@ -20,6 +20,10 @@ int blocklist_load(struct blocklist **out, const char *path, struct rs_err *err)
  * reachable, and multicast; built in. 0 or -RS_ENOMEM. */
 int blocklist_default(struct blocklist **out, struct rs_err *err);
 
+/* What -b means: a file; NULL the usual one (/etc/rawspider/blocklist.conf, else ZMap's, else
+ * blocklist_default); "none": *out is NULL, which blocks nothing. As blocklist_load. */
+int blocklist_open(struct blocklist **out, const char *name, struct rs_err *err);
+
 /* The text of an entry that covers the address, e.g. "10.0.0.0/8 (RFC 1918: Private-Use)", or NULL.
  * Lives as long as the list. `list` NULL blocks nothing. */
 const char *blocklist_match(const struct blocklist *list, const struct wire_addr *a);

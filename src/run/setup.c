@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "net/clock.h"
 #include "net/selftest.h"
@@ -26,21 +25,6 @@ void measure_defaults(struct measure_options *o)
     o->timeout = 10;
     o->gap = 1;
     o->order = ORDER_RANDOM;
-}
-
-static int open_blocklist(struct measure *m)
-{
-    static const char *const usual[] = {"/etc/rawspider/blocklist.conf",
-                                        "/etc/zmap/blocklist.conf"};
-    const char *name = m->o->blocklist;
-    if (name != NULL && strcmp(name, "none") == 0)
-        return 0;
-    if (name != NULL)
-        return blocklist_load(&m->blocklist, name, m->err);
-    for (unsigned i = 0; i < sizeof usual / sizeof usual[0]; i++)
-        if (access(usual[i], F_OK) == 0)
-            return blocklist_load(&m->blocklist, usual[i], m->err);
-    return blocklist_default(&m->blocklist, m->err);
 }
 
 bool measure_interface_lost(struct measure *m)
@@ -302,7 +286,7 @@ int measure_open(struct measure *m)
     if (rc == 0)
         rc = input_open(&m->input, m->o->input, m->o->csv_input ? INPUT_CSV : INPUT_NDJSON, m->err);
     if (rc == 0)
-        rc = open_blocklist(m);
+        rc = blocklist_open(&m->blocklist, m->o->blocklist, m->err);
     if (rc == 0)
         rc = open_capture_file(m);
     if (rc == 0 && (m->craft = craft_new(m->err)) == NULL)
