@@ -91,7 +91,7 @@ def test_an_insider_is_believed(slow_lab):
     """Control: the same lies by somebody who sees the packets do end connections, so the forger's
     packets are well-formed and only their numbers are wrong."""
     target = slow_lab.targets("rst_all", 1, 4) + slow_lab.targets("icmp_all", 1, 4)
-    records = start(slow_lab, target).finish().check().records
+    records = start(slow_lab, target, "--timeout", "3").finish().check().records
     assert {c for r in records for c in r["conditions"] if c.count(":")} == {
         "ecn.connectivity.offline:rst",
         "ecn.connectivity.offline:icmp",

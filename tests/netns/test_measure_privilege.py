@@ -133,7 +133,8 @@ def test_nothing_on_the_host_changes(lab):
     measure(lab, lab.targets("none", 5)).check()  # neighbours are known from here on
     before = host_state(lab), features(lab)
     assert len(before[0][STATE[0]]) > 10000 and "vp0" in before[0]["ip -d addr"]
-    run = start(lab, lab.targets("silent", 5) + lab.targets("none", 50))
+    jobs = lab.targets("silent", 5) + lab.targets("none", 50)
+    run = start(lab, jobs, "--timeout", "3")
     during = None
     while during is None or not during["ss -Htuln"]:
         during = host_state(lab)

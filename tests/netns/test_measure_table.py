@@ -50,15 +50,14 @@ def test_rst_from_the_router_is_told_from_one_of_the_host(table_run):
             assert "ecn.connectivity.broken.rst_from:on_path" in record["conditions"]
 
 
-def test_no_rst_but_our_own(table_run):
-    """What the router saw and what our TCP says it sent are the same RSTs: none came from the
-    kernel."""
+def test_no_rst_leaves(table_run):
+    """Our TCP has no reason to send one here, so any would be the kernel's. (The packets that we
+    write ourselves show that RSTs are recognised: those of two boxes.)"""
     table_run.outcome.check()
-    ours = {(s.tuple, s.seq) for s in tcp_segments(table_run.pcap_out) if s.flags & RST}
-    seen = [s for s in tcp_segments(table_run.capture_file) if s.flags & RST]
     assert table_run.captured["dropped"] == 0
-    assert all(s.src in (VP4, VP6) for s in seen)
-    assert {(s.tuple, s.seq) for s in seen} <= ours
+    assert not [s for s in tcp_segments(table_run.capture_file) if s.flags & RST]
+    came = [s for s in tcp_segments(table_run.pcap_out) if s.flags & RST]
+    assert len(came) > 4 * TABLE_TARGETS and not [s for s in came if s.src in (VP4, VP6)]
 
 
 def test_the_router_saw_every_connection_begin(table_run):
