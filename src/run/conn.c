@@ -91,6 +91,7 @@ static void start_close(struct engine *e, struct conn *c, rs_mono now)
     if (c->closing)
         return;
     c->closing = true;
+    c->close_at = RS_NEVER;
     c->deadline = rs_mono_min(c->deadline, rs_mono_add(now, CLOSE_WAIT_MOST));
     tcp_close(&c->tcp, now, &e->out);
 }
@@ -101,7 +102,11 @@ static void exchange_ended(struct engine *e, struct conn *c, enum exchange_statu
     c->exchange_done = s == EXCHANGE_DONE;
     if (c->exchange_done)
         e->counters.exchanges++;
-    start_close(e, c, now);
+    /* A side that closes second needs no TIME-WAIT, and its FIN carries the ACK of the other. */
+    if (c->exchange_done && c->target->request_bytes > 0 && !(e->out.events & TCP_EV_PEER_FIN))
+        c->close_at = rs_mono_add(now, PEER_CLOSE_WAIT);
+    else
+        start_close(e, c, now);
 }
 
 static void deliver(struct engine *e, struct conn *c, rs_mono now)
@@ -194,7 +199,7 @@ void conn_emit(struct engine *e, struct conn *c, rs_mono now)
         end(e, c);
         return;
     }
-    rs_mono at = rs_mono_min(c->deadline, tcp_next_expiry(&c->tcp));
+    rs_mono at = rs_mono_min(rs_mono_min(c->deadline, c->close_at), tcp_next_expiry(&c->tcp));
     wheel_arm(&e->wheel, &c->timer.wheel, rs_mono_min(at, script_next_expiry(&c->script)));
 }
 
@@ -269,6 +274,7 @@ int conn_start(struct engine *e,
     tcp_init(&c->tcp, &config);
     c->ip_id = e->ip_id = (uint16_t)(e->ip_id + 0x101u);
     c->deadline = rs_mono_add(now, e->config.timeout_ns);
+    c->close_at = RS_NEVER;
     e->counters.connections++;
     pace_started(e, c);
     tcp_out_clear(&e->out);
@@ -340,6 +346,8 @@ void conn_expire(struct engine *e, struct conn *c, rs_mono now)
         trace_note(e, c->target, &c->held->a.log, "timer: deadline of the attempt");
         c->gave_up = c->gave_up || !c->exchange_over;
         tcp_abort(&c->tcp, now, &e->out);
+    } else if (rs_mono_reached(c->close_at, now)) {
+        start_close(e, c, now);
     } else if (rs_mono_reached(tcp_next_expiry(&c->tcp), now)) {
         trace_note(e, c->target, &c->held->a.log, "timer: tcp");
         tcp_expire(&c->tcp, now, &e->out);

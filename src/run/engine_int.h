@@ -18,6 +18,8 @@
 #define RERUNS_MOST     2u /* times that a spoilt attempt is made again */
 #define RERUN_DELAY     (500 * RS_MS)
 #define CLOSE_WAIT_MOST (2 * RS_SEC) /* for the peer's part of an orderly close */
+#define PEER_CLOSE_WAIT                                                                            \
+    (50 * RS_MS) /* for the FIN that Connection: close promised: it saves a packet */
 #define LATE_BYTES_MOST                                                                            \
     (64u * 1024u) /* that a peer may still send after our close before we reset */
 #define NEIGHBOUR_RETRY (20 * RS_MS)
@@ -42,6 +44,7 @@ struct conn { /* one attempt while it runs */
     struct target *target;
     struct held *held;
     rs_mono deadline;
+    rs_mono close_at; /* we close first if the peer has not by then; RS_NEVER: not waiting for it */
     uint32_t late_bytes;
     uint16_t ip_id;
     bool ended, established, closing, exchange_over, exchange_done;
