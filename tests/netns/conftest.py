@@ -9,7 +9,6 @@ import tempfile
 
 import pytest
 
-import lab_plan
 import measure
 from lab import VP4, VP6, Lab
 
@@ -115,8 +114,3 @@ def path_run(program, session_folder):
         run = LongRun(own, jobs, "-r", "1000", "--output-flows", capture_file=file)
         yield run
         run.outcome
-
-
-@pytest.fixture(scope="session")
-def boxes():
-    return [box.name for box in lab_plan.BOXES]

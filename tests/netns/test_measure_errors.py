@@ -73,7 +73,8 @@ def test_interface_that_is_down_or_without_address(lab, spare):
 
 def test_interface_without_a_route_to_the_target(lab, spare):
     """Measurable in principle, not through this interface: a record that says why."""
-    for words in (f"addr add 10.9.9.1/24 dev {spare}", f"link set {spare} up", "link set spare1 up"):
+    address = f"addr add 10.9.9.1/24 dev {spare}"
+    for words in (address, f"link set {spare} up", "link set spare1 up"):
         lab.exec("vp", ["ip", *words.split()], check=True)
     outcome = measure(lab, lab.targets("none", 1, 4), interface=spare).check()
     assert set(outcome.records[0]["conditions"]) == INCOMPLETE
@@ -114,7 +115,7 @@ def test_few_descriptors(lab, limit, code):
     assert all(base(r) == NONE for r in outcome.records) and bool(outcome.records) == (code == 0)
 
 
-# -- output ------------------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 def shell(lab, text, jobs, **kw):
@@ -178,7 +179,7 @@ def test_folder_that_is_not_there(lab, folder, option):
     assert outcome.code == 1 and path in outcome.err
 
 
-# -- signals -----------------------------------------------------------------------------------------
+# -- signals ---------------------------------------------------------------------------------------
 
 
 def wait_for(condition):

@@ -125,7 +125,7 @@ def test_family_without_a_source_address(lab):
     assert all(base(r) == NONE for r in measure(lab, lab.targets("none", 1)).check().records)
 
 
-# -- the blocklist ----------------------------------------------------------------------------------
+# -- the blocklist ---------------------------------------------------------------------------------
 
 
 def test_blocked_targets_get_a_record(lab, folder):
@@ -162,7 +162,7 @@ def test_unreadable_blocklist(lab, folder, text, words):
     assert path in outcome.err and words in outcome.err
 
 
-# -- other forms of input -----------------------------------------------------------------------------
+# -- other forms of input --------------------------------------------------------------------------
 
 CSV = {
     "dip,dp,domain,rank": "198.18.0.1,80,example.org,7\n2001:2::1,80,example.org,8\n",

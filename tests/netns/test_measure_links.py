@@ -125,7 +125,7 @@ def test_source_address(lab, folder):
     assert {s.src for s in first_syns(tcp_segments(file)).values()} == {"192.0.2.9", VP6}
 
 
-# -- a link without Ethernet ---------------------------------------------------------------------------
+# -- a link without Ethernet -----------------------------------------------------------------------
 
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 1, 0x1000
 
