@@ -25,12 +25,16 @@ struct rs_err {
 
 /* Writes the message into `err` (may be NULL) and returns -code, so that callers write `return
  * rs_fail(...)`. */
-__attribute__((format(printf, 3, 4))) int
-rs_fail(struct rs_err *err, enum rs_code code, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int rs_fail(struct rs_err *err,
+                                                  enum rs_code code,
+                                                  const char *format,
+                                                  ...);
 
 /* As rs_fail with -RS_ESYS (or -RS_EPERM for EPERM and EACCES), and appends strerror(errno_value).
  */
-__attribute__((format(printf, 3, 4))) int
-rs_fail_errno(struct rs_err *err, int errno_value, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int rs_fail_errno(struct rs_err *err,
+                                                        int errno_value,
+                                                        const char *format,
+                                                        ...);
 
 #endif

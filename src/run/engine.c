@@ -2,7 +2,6 @@
  * Making and driving the engine: jobs in, packets in, the turn. */
 #include "run/engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,7 +237,7 @@ static void turn_away(struct engine *e)
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);
-        snprintf(t->problem, sizeof t->problem, "the run was stopped");
+        target_problem(t, "the run was stopped");
         target_finish(e, t);
     }
 }
@@ -341,7 +340,7 @@ void engine_stop(struct engine *e, rs_mono now)
     struct target *t; /* what is left waits for its turn, its address, a neighbour or a round */
     size_t bucket = 0;
     while ((t = any_target(e, &bucket)) != NULL) {
-        snprintf(t->problem, sizeof t->problem, "the run was stopped");
+        target_problem(t, "the run was stopped");
         t->stopping = true;
         target_finish(e, t);
     }

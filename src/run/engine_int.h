@@ -77,7 +77,7 @@ struct target {
     struct held *first, *last;
     uint8_t n_held;
     rs_wall from, to;
-    char problem[160];
+    char *problem; /* owned; NULL as long as there is none */
 };
 
 struct engine {
@@ -153,6 +153,8 @@ void target_attempt_over(struct engine *e,
                          struct target *t,
                          const struct arm_log *log,
                          rs_mono now);
+/* Keeps the first sentence that says why the target cannot be measured. */
+void target_problem(struct target *t, const char *text);
 void target_finish(struct engine *e, struct target *t);
 void target_free(struct engine *e, struct target *t);
 struct target *target_find(const struct engine *e, const struct wire_addr *a);

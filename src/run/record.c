@@ -150,7 +150,7 @@ static void measured_members(struct engine *e, struct record *r, const struct ta
 
 static const char *why_incomplete(const struct target *t)
 {
-    if (t->problem[0] != '\0')
+    if (t->problem != NULL)
         return t->problem;
     for (const struct held *h = t->first; h != NULL; h = h->next) {
         enum outcome o = (enum outcome)h->a.log.outcome;

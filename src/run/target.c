@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * One target from its first SYN to its record: the first round with all arms at once, reruns of
  * spoilt attempts, rounds of confirmation one arm after the other, and the verdict. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +69,13 @@ static void wait_until(struct engine *e, struct target *t, rs_mono at)
     wheel_arm(&e->wheel, &t->timer.wheel, at);
 }
 
+void target_problem(struct target *t, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    if (t->problem == NULL && (t->problem = malloc(n)) != NULL)
+        memcpy(t->problem, text, n);
+}
+
 static void plan_first_round(struct engine *e, struct target *t)
 {
     const struct plugin *p = e->config.plugin;
@@ -133,7 +139,7 @@ static bool route(struct engine *e, struct target *t, rs_mono now)
         return false;
     }
     if (rc != 0) {
-        snprintf(t->problem, sizeof t->problem, "%.*s", (int)sizeof t->problem - 1, err.text);
+        target_problem(t, err.text);
         trace_note(e, t, NULL, "not sent: %s", err.text);
         while (t->plan_at < t->plan_n)
             conn_never(e, t, &t->plan[t->plan_at++], err.text);
@@ -147,7 +153,7 @@ static void launch_step(struct engine *e, struct target *t, unsigned order, rs_m
 {
     struct plan_step step = t->plan[t->plan_at++];
     if (conn_start(e, t, &step, order, now) != 0)
-        snprintf(t->problem, sizeof t->problem, "no memory for another connection");
+        target_problem(t, "no memory for another connection");
 }
 
 bool target_launch(struct engine *e, struct target *t, rs_mono now)
@@ -249,6 +255,7 @@ void target_free(struct engine *e, struct target *t)
     }
     free(t->text);
     free(t->request);
+    free(t->problem);
     slab_put(&e->targets, t);
     e->in_flight--;
 }

@@ -91,19 +91,19 @@ static void print_report(struct direction *dir)
         const char *name;
         uint64_t value;
     } fields[] = {
-        {"in",           c->in             },
-        {"control",      c->control        },
-        {"forwarded",    c->forwarded      },
-        {"lost",         c->lost           },
-        {"duplicated",   c->duplicated     },
-        {"reordered",    c->reordered      },
-        {"overtaken",    c->overtaken      },
-        {"queued",       impair_queued(dir)},
-        {"overflow",     c->overflow       },
-        {"oversize",     c->oversize       },
-        {"unfinished",   c->unfinished     },
-        {"socket_drops", c->socket_drops   },
-        {"send_errors",  c->send_errors    },
+        {"in", c->in},
+        {"control", c->control},
+        {"forwarded", c->forwarded},
+        {"lost", c->lost},
+        {"duplicated", c->duplicated},
+        {"reordered", c->reordered},
+        {"overtaken", c->overtaken},
+        {"queued", impair_queued(dir)},
+        {"overflow", c->overflow},
+        {"oversize", c->oversize},
+        {"unfinished", c->unfinished},
+        {"socket_drops", c->socket_drops},
+        {"send_errors", c->send_errors},
     };
 
     printf("{\"dir\":\"%s\"", dir->name);
@@ -158,10 +158,7 @@ static int forward(struct direction dirs[2])
     prctl(PR_SET_TIMERSLACK, 1L, 0L, 0L, 0L);
     fprintf(stderr, "rawspider-path: forwarding %s <-> %s\n", dirs[0].from->name, dirs[0].to->name);
     while (!stop) {
-        struct pollfd fds[2] = {
-            {dirs[0].from->fd, POLLIN, 0},
-            {dirs[1].from->fd, POLLIN, 0}
-        };
+        struct pollfd fds[2] = {{dirs[0].from->fd, POLLIN, 0}, {dirs[1].from->fd, POLLIN, 0}};
         int64_t a = impair_next(&dirs[0]), b = impair_next(&dirs[1]), next = a < b ? a : b;
         int64_t wait = next == PATH_NEVER ? 0 : next - path_now();
         struct timespec timeout = {0};
@@ -190,12 +187,9 @@ static int forward(struct direction dirs[2])
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"a",    required_argument, NULL, 'a'},
-        {"b",    required_argument, NULL, 'b'},
-        {"ab",   required_argument, NULL, '0'},
-        {"ba",   required_argument, NULL, '1'},
-        {"seed", required_argument, NULL, 's'},
-        {NULL,   0,                 NULL, 0  },
+        {"a", required_argument, NULL, 'a'},    {"b", required_argument, NULL, 'b'},
+        {"ab", required_argument, NULL, '0'},   {"ba", required_argument, NULL, '1'},
+        {"seed", required_argument, NULL, 's'}, {NULL, 0, NULL, 0},
     };
     static struct direction dirs[2] = {{.name = "ab"}, {.name = "ba"}};
     static struct wire ends[2];
