@@ -2,6 +2,7 @@
  * Making and driving the engine: jobs in, packets in, the turn. */
 #include "run/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
