@@ -15,6 +15,7 @@ from lab import VP4, VP6, Lab
 TABLE_TARGETS = 25  # of each box in each family
 PATH_SPEC = "loss=2,reorder=10,dup=1,delay=50"
 PATH_TARGETS = {"none": 210, "syn_drop": 25, "silent": 25, "reflected": 25}  # in each family
+SMALL_TARGETS = 150  # in each family: the page of one segment, on port 8080
 _notes = []
 
 
@@ -110,6 +111,8 @@ def path_run(program, session_folder):
     """The boxes of PATH_TARGETS through the impairing forwarder."""
     with Lab(path=PATH_SPEC, seed=4) as own:
         jobs = [job for box, n in PATH_TARGETS.items() for job in own.targets(box, n)]
+        small = own.targets("none", SMALL_TARGETS)
+        jobs += [dict(job, dp=8080, box="small") for job in small]
         file = os.path.join(session_folder, "rt-path.pcap")
         run = LongRun(own, jobs, "-r", "1000", "--output-flows", capture_file=file)
         yield run

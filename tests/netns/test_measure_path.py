@@ -7,7 +7,7 @@ import collections
 import pytest
 
 import lab_plan
-from conftest import PATH_TARGETS
+from conftest import PATH_TARGETS, SMALL_TARGETS
 from measure import INCOMPLETE, base, details
 
 TRANSIENT = "ecn.connectivity.transient"
@@ -74,6 +74,18 @@ def test_box_behind_the_path(path_run, box, share, note):
     wrong = [r["conditions"] for r in other if not is_modest(r, box)]
     assert not wrong, f"{len(wrong)} wrong, for example {wrong[0]}"
     assert right >= share * (right + len(other)), [r["conditions"] for r in other]
+
+
+def test_answers_of_one_segment(path_run, note):
+    """One lost packet is all of the answer, and comes again Not-ECT: that is no server that does
+    not mark; a FIN that overtakes it is no server without data."""
+    right = lab_plan.expected("none").base
+    found = [r for r in path_run.outcome.check().records if r["box"] == "small"]
+    other = [r for r in found if base(r) != right]
+    note(f"path, answers of one segment: {len(found) - len(other)} of {len(found)} as on a clean path")
+    assert len(found) == 2 * SMALL_TARGETS
+    assert not [r["conditions"] for r in other if not is_modest(r, "none")]
+    assert len(other) <= 0.005 * len(found), [r["conditions"] for r in other]
 
 
 def test_loss_is_no_black_hole(path_run):
