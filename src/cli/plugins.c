@@ -23,6 +23,10 @@ static void show(const struct plugin *p)
                : c->layer == COND_DETAIL ? "detail"
                                          : "(asks)",
                c->name, c->value_field != NULL ? ":VALUE" : "", c->clause);
+        if (c->every > 1)
+            printf("         (%s %u attempts of arm %s: needs --confirm 2)\n",
+                   c->layer == COND_ASK ? "asks for up to" : "in each of at least", c->every,
+                   p->arms[c->every_arm].name);
     }
 }
 
