@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <poll.h>
-
 #include "cli/commands.h"
 #include "io/blocklist.h"
 #include "io/input.h"
@@ -58,8 +56,7 @@ static int copy(const struct filter *f,
     record_init(&r);
     while ((rc = input_next(in, &job)) == 0 || rc == -RS_EAGAIN) {
         if (rc == -RS_EAGAIN) {
-            struct pollfd p = {.fd = input_fd(in), .events = POLLIN};
-            poll(&p, 1, -1);
+            input_wait(in);
             continue;
         }
         const char *entry = job.problem[0] == '\0' ? blocklist_match(list, &job.dip) : NULL;

@@ -60,6 +60,19 @@ static bool seconds(const char *text, double least, double most, double *out)
         return text[0] != '\0';                                                                    \
     }
 
+#define SECONDS_OPTION(name, least)                                                                \
+    SET(name)                                                                                      \
+    {                                                                                              \
+        UNUSED_UI;                                                                                 \
+        return seconds(text, least, 3600, &o->name);                                               \
+    }
+#define ADDRESS_OPTION(name)                                                                       \
+    SET(name)                                                                                      \
+    {                                                                                              \
+        UNUSED_UI;                                                                                 \
+        return wire_addr_parse(text, &o->name) == 0;                                               \
+    }
+
 TEXT_OPTION(interface)
 TEXT_OPTION(input)
 TEXT_OPTION(output)
@@ -67,6 +80,11 @@ TEXT_OPTION(blocklist)
 TEXT_OPTION(metadata)
 TEXT_OPTION(vantage)
 TEXT_OPTION(pcap_out)
+SECONDS_OPTION(confirm_delay, 0)
+SECONDS_OPTION(gap, 0)
+SECONDS_OPTION(timeout, 0.1)
+ADDRESS_OPTION(source)
+ADDRESS_OPTION(trace)
 FLAG_OPTION(csv_input, o->csv_input = true)
 FLAG_OPTION(output_flows, o->output_flows = true)
 FLAG_OPTION(ip_layer, o->ip_layer = true)
@@ -122,36 +140,6 @@ SET(confirm)
     bool ok = number(text, 0, 4, &v);
     o->confirm = ok ? (unsigned)v : 0;
     return ok;
-}
-
-SET(confirm_delay)
-{
-    UNUSED_UI;
-    return seconds(text, 0, 3600, &o->confirm_delay);
-}
-
-SET(gap)
-{
-    UNUSED_UI;
-    return seconds(text, 0, 3600, &o->gap);
-}
-
-SET(timeout)
-{
-    UNUSED_UI;
-    return seconds(text, 0.1, 3600, &o->timeout);
-}
-
-SET(source)
-{
-    UNUSED_UI;
-    return wire_addr_parse(text, &o->source) == 0;
-}
-
-SET(trace)
-{
-    UNUSED_UI;
-    return wire_addr_parse(text, &o->trace) == 0;
 }
 
 SET(gateway_mac)

@@ -4,6 +4,7 @@
 #include "io/input.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,4 +245,11 @@ int input_next(struct input *in, struct job *out)
         }
     }
     return code;
+}
+
+void input_wait(const struct input *in)
+{
+    struct pollfd p = {.fd = input_fd(in), .events = POLLIN};
+    if (p.fd >= 0)
+        poll(&p, 1, -1);
 }

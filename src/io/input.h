@@ -47,6 +47,9 @@ int input_open(struct input **out, const char *path, enum input_format format, s
  * it did. */
 int input_fd(const struct input *in);
 
+/* Blocks until input_next() may have something; for callers without an event loop. */
+void input_wait(const struct input *in);
+
 /* The next job. 0; -RS_EAGAIN nothing there yet (pipe, terminal, socket); -RS_EEND; -RS_ESYS read
  * error; -RS_EPROTO the input as a whole is not what was asked for (compressed bytes in a pipe, a
  * CSV of rank,domain); -RS_ENOMEM. Each failure but -RS_EAGAIN is final, and input_error() has its

@@ -105,16 +105,16 @@ enum segment_kind {
     KIND_ACK
 };
 
-struct stamp { /* the TSval of a segment (RFC 7323 3) */
+struct stamp { /* the time stamp of a segment (RFC 7323 3) */
     bool there;
-    uint32_t value;
+    uint32_t value, echo; /* TSval, TSecr */
 };
 
 static struct stamp stamp_of(const struct wire_view *v)
 {
     struct wire_options o;
     wire_options_parse(&o, v->options, v->options_bytes);
-    return (struct stamp){(o.have & OPT_TIMESTAMP) != 0, o.tsval};
+    return (struct stamp){(o.have & OPT_TIMESTAMP) != 0, o.tsval, o.tsecr};
 }
 
 static enum segment_kind segment_kind(const struct flow *f,
@@ -200,11 +200,9 @@ static void ecn_pathspider_flags(struct flow *f, const struct wire_view *v, enum
 
 /* RFC 3522 (Eifel): the ACK of a retransmission echoes its time stamp; an older echo acknowledges
  * the first sending, which then was not lost but slow. */
-static bool acks_retransmission(const struct flow *f, const struct wire_view *v)
+static bool acks_retransmission(const struct flow *f, const struct stamp *ts)
 {
-    struct wire_options o;
-    wire_options_parse(&o, v->options, v->options_bytes);
-    return !(o.have & OPT_TIMESTAMP) || !f->ect_ts_known || !seq_after(f->ect_ts, o.tsecr);
+    return !ts->there || !f->ect_ts_known || !seq_after(f->ect_ts, ts->echo);
 }
 
 /* Follows one stretch of our data that went out marked: lost only if a Not-ECT retransmission was
@@ -227,7 +225,7 @@ static void follow_marked_data(struct flow *f,
             f->ect_ts_known = ts->there;
         }
     } else if (f->ect_state != 0 && (v->flags & TCP_ACK) && !seq_after(f->ect_to, v->ack)) {
-        if (f->ect_state == 2 && acks_retransmission(f, v))
+        if (f->ect_state == 2 && acks_retransmission(f, ts))
             f->ecn_ect_lost_fwd++;
         f->ect_state = 0;
     }

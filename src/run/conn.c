@@ -7,8 +7,7 @@
 
 #include "run/engine_int.h"
 
-#define TTL_DEFAULT 64u /* what Linux sends */
-#define NEAR_BYTES  8u
+#define NEAR_BYTES 8u
 
 static const struct arm *conn_arm(const struct engine *e, const struct conn *c)
 {
@@ -29,7 +28,7 @@ void conn_prepare_segment(const struct engine *e,
                           struct wire_segment *s)
 {
     const struct arm *a = &e->config.plugin->arms[arm];
-    s->ttl = TTL_DEFAULT;
+    s->ttl = CONN_TTL;
     s->ip_flags = 2; /* DF */
     s->ip_id = ip_id;
     s->flow_label = flow_label_for(e, &t->dip);
@@ -238,6 +237,24 @@ static void init_log(struct engine *e,
                                      .dport = t->dport};
 }
 
+/* A Linux client's, the same for every arm (law 6), but for what the arm's rules make of its SYN.
+ */
+struct tcp_config conn_tcp_config(struct engine *e,
+                                  const struct wire_tuple *tuple,
+                                  unsigned arm,
+                                  rs_mono now)
+{
+    return (struct tcp_config){.iss = isn_for(e, tuple, now),
+                               .ts_offset = tsval_offset(e, &tuple->dst),
+                               .timestamps = true,
+                               .sack_permitted = true,
+                               .window_scale = true,
+                               .mss = tuple->dst.family == 4 ? 1460 : 1440,
+                               .wscale = 7,
+                               .ecn = e->ecn_arm[arm],
+                               .reasm = &e->reasm};
+}
+
 int conn_start(struct engine *e,
                struct target *t,
                const struct plan_step *step,
@@ -262,15 +279,7 @@ int conn_start(struct engine *e,
     flow_table_add(&e->flows, &h->a.flow);
     const struct arm *arm = conn_arm(e, c);
     script_init(&c->script, arm->steps, (uint16_t)arm->n_steps);
-    struct tcp_config config = {.iss = isn_for(e, &h->a.log.tuple, now),
-                                .ts_offset = tsval_offset(e, &t->dip),
-                                .timestamps = true,
-                                .sack_permitted = true,
-                                .window_scale = true,
-                                .mss = t->dip.family == 4 ? 1460 : 1440,
-                                .wscale = 7,
-                                .ecn = e->ecn_arm[step->arm],
-                                .reasm = &e->reasm};
+    struct tcp_config config = conn_tcp_config(e, &h->a.log.tuple, step->arm, now);
     tcp_init(&c->tcp, &config);
     c->ip_id = e->ip_id = (uint16_t)(e->ip_id + 0x101u);
     c->deadline = rs_mono_add(now, e->config.timeout_ns);

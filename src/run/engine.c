@@ -160,7 +160,7 @@ static struct target *make_target(struct engine *e, const struct job *job)
     return t;
 }
 
-int engine_add(struct engine *e, const struct job *job, rs_mono now)
+int engine_add(struct engine *e, const struct job *job)
 {
     if (!engine_has_room(e))
         return -RS_EAGAIN;
@@ -175,7 +175,7 @@ int engine_add(struct engine *e, const struct job *job, rs_mono now)
         engine_refuse(e, job, "measure.invalid_input", "the domain does not fit into a request");
         return 0;
     }
-    target_ready(e, t, now);
+    target_ready(e, t);
     return 0;
 }
 
@@ -201,14 +201,7 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
                                    .sport = e->config.ports[e->port_cursor++ % e->config.n_ports],
                                    .dport =
                                        job->dp != 0 ? job->dp : e->config.exchange->default_port};
-        struct tcp_config config = {.iss = isn_for(e, &tuple, now),
-                                    .ts_offset = tsval_offset(e, &job->dip),
-                                    .timestamps = true,
-                                    .sack_permitted = true,
-                                    .window_scale = true,
-                                    .mss = job->dip.family == 4 ? 1460 : 1440,
-                                    .wscale = 7,
-                                    .ecn = e->ecn_arm[arm]};
+        struct tcp_config config = conn_tcp_config(e, &tuple, arm, now);
         struct tcp m;
         uint8_t packet[2048];
         size_t n;
@@ -266,7 +259,7 @@ static void run_timers(struct engine *e, rs_mono now)
         if (timer->owner == TIMER_CONN)
             conn_expire(e, LIST_ENTRY(timer, struct conn, timer), now);
         else
-            target_ready(e, LIST_ENTRY(timer, struct target, timer), now);
+            target_ready(e, LIST_ENTRY(timer, struct target, timer));
     }
 }
 

@@ -94,7 +94,7 @@ void engine_free(struct engine *e);
 /* Whether engine_add would take a job now. */
 bool engine_has_room(const struct engine *e);
 /* Takes a job that can be measured (copies it). 0, -RS_EAGAIN (full), -RS_ENOMEM. */
-int engine_add(struct engine *e, const struct job *job, rs_mono now);
+int engine_add(struct engine *e, const struct job *job);
 /* Writes the record of a job that is not measured: one condition and a sentence that says why. */
 void engine_refuse(struct engine *e,
                    const struct job *job,

@@ -15,7 +15,8 @@
 #include "tcpstate/tcp.h"
 
 #define PLAN_MOST       (3 * COND_ARMS)
-#define RERUNS_MOST     2u /* times that a spoilt attempt is made again */
+#define CONN_TTL        64u /* what Linux sends */
+#define RERUNS_MOST     2u  /* times that a spoilt attempt is made again */
 #define RERUN_DELAY     (500 * RS_MS)
 #define CLOSE_WAIT_MOST (2 * RS_SEC) /* for the peer's part of an orderly close */
 #define PEER_CLOSE_WAIT                                                                            \
@@ -131,6 +132,10 @@ int conn_start(struct engine *e,
 void conn_never(struct engine *e, struct target *t, const struct plan_step *step, const char *why);
 void conn_segment(
     struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now);
+struct tcp_config conn_tcp_config(struct engine *e,
+                                  const struct wire_tuple *tuple,
+                                  unsigned arm,
+                                  rs_mono now);
 void conn_emit(struct engine *e, struct conn *c, rs_mono now);
 void conn_expire(struct engine *e, struct conn *c, rs_mono now);
 void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now);
@@ -145,7 +150,7 @@ void conn_prepare_segment(const struct engine *e,
                           struct wire_segment *s);
 
 /* target.c */
-void target_ready(struct engine *e, struct target *t, rs_mono now);
+void target_ready(struct engine *e, struct target *t);
 bool target_launch(struct engine *e,
                    struct target *t,
                    rs_mono now); /* true: it may go; false: it waits */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Jobs in and records out: one input line, exactly one record (law 4). */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +52,7 @@ static bool refused(struct measure *m, const struct job *job)
 }
 
 /* True when there may be more to read now. */
-static bool feed_one(struct measure *m, rs_mono now)
+static bool feed_one(struct measure *m)
 {
     struct job job;
     int rc = input_next(m->input, &job);
@@ -79,20 +78,20 @@ static bool feed_one(struct measure *m, rs_mono now)
     }
     m->lines++;
     m->jobs++;
-    if (!refused(m, &job) && engine_add(m->engine, &job, now) != 0) {
+    if (!refused(m, &job) && engine_add(m->engine, &job) != 0) {
         engine_refuse(m->engine, &job, "measure.incomplete", "no memory for another target");
         m->lost = true;
     }
     return !m->failed;
 }
 
-bool measure_feed(struct measure *m, rs_mono now)
+bool measure_feed(struct measure *m)
 {
     unsigned n = 0;
     bool more = true;
     while (more && !m->input_ended && !m->stopping && engine_has_room(m->engine) &&
            n++ < JOBS_A_TURN)
-        more = feed_one(m, now);
+        more = feed_one(m);
     if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
         if (m->input_ended || m->stopping)
             loop_unwatch(m->loop, m->input_watch);
@@ -108,10 +107,8 @@ bool measure_feed(struct measure *m, rs_mono now)
 static int next_job(struct measure *m, struct job *job)
 {
     int rc;
-    while ((rc = input_next(m->input, job)) == -RS_EAGAIN) {
-        struct pollfd p = {.fd = input_fd(m->input), .events = POLLIN};
-        poll(&p, 1, -1);
-    }
+    while ((rc = input_next(m->input, job)) == -RS_EAGAIN)
+        input_wait(m->input);
     return rc;
 }
 

@@ -124,7 +124,7 @@ static void turn(void *ctx)
 {
     struct measure *m = ctx;
     rs_mono now = clock_mono();
-    bool more = measure_feed(m, now);
+    bool more = measure_feed(m);
     rs_mono next = engine_turn(m->engine, now);
     if (inject_pressure(m->inject) > 0)
         engine_pressure(m->engine, now);

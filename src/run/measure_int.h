@@ -51,7 +51,7 @@ bool measure_interface_lost(struct measure *m);
 
 /* feed.c */
 /* Reads jobs as long as the engine has room. True: there may be more to read as soon as it has. */
-bool measure_feed(struct measure *m, rs_mono now);
+bool measure_feed(struct measure *m);
 int measure_dryrun(struct measure *m);
 void measure_record(void *ctx, const char *text, size_t n);
 

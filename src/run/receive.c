@@ -16,7 +16,7 @@ static struct conn *find(struct engine *e, const struct wire_tuple *tuple, enum 
 
 /* RFC 5927 4: an ICMP error counts only if it quotes a segment of ours that is still
  * unacknowledged. */
-static void icmp_error(struct engine *e, const struct wire_view *v, rs_wall at, rs_mono now)
+static void icmp_error(struct engine *e, const struct wire_view *v, rs_wall at)
 {
     struct wire_view quote;
     if (!(v->have & WIRE_QUOTE) ||
@@ -43,7 +43,6 @@ static void icmp_error(struct engine *e, const struct wire_view *v, rs_wall at, 
     log->icmp_code = v->icmp_code;
     /* RFC 9293 3.9.2.2 lets TCP end on hard errors; we go on trying: an answer would be better
      * evidence. */
-    (void)now;
 }
 
 void notice_once(struct engine *e, unsigned bit, const char *text)
@@ -116,7 +115,7 @@ void engine_packet(
         return;
     }
     if (wire_is_icmp_error(&v)) {
-        icmp_error(e, &v, at, now);
+        icmp_error(e, &v, at);
         return;
     }
     if (!(v.have & WIRE_TCP)) {

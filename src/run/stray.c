@@ -9,7 +9,6 @@
 #include "wire/options.h"
 
 #define STRAYS_A_SECOND 200.0
-#define STRAY_TTL       64u
 
 static bool our_port(const struct engine *e, uint16_t port)
 {
@@ -42,7 +41,7 @@ void stray_segment(struct engine *e, const struct wire_view *v, rs_mono now)
                              .tries = 1,
                              .seq = v->ack,
                              .flags = fin ? TCP_ACK : TCP_RST,
-                             .ttl = STRAY_TTL,
+                             .ttl = CONN_TTL,
                              .ip_flags = 2,
                              .ip_id = e->ip_id++,
                              .flow_label = flow_label_for(e, &v->src)};

@@ -29,7 +29,7 @@ static void hold_addr(struct engine *e, struct target *t)
 
 /* The address is free: the next target that waits for it goes on, and the others wait for that one.
  */
-static void release_addr(struct engine *e, struct target *t, rs_mono now)
+static void release_addr(struct engine *e, struct target *t)
 {
     struct target **at = &e->addr_bucket[addr_slot(e, &t->dip)];
     while (*at != t)
@@ -45,14 +45,13 @@ static void release_addr(struct engine *e, struct target *t, rs_mono now)
         list_remove(w);
         list_append(&next->waiters, w);
     }
-    target_ready(e, next, now);
+    target_ready(e, next);
 }
 
 /* The first time, the target takes its address, or waits until it is free: at most one target, so
  * at most the plugin's parallel arms, towards one address at once (law 8). */
-void target_ready(struct engine *e, struct target *t, rs_mono now)
+void target_ready(struct engine *e, struct target *t)
 {
-    (void)now;
     if (!t->addr_held) {
         struct target *other = target_find(e, &t->dip);
         if (other != NULL) {
@@ -247,7 +246,7 @@ void target_free(struct engine *e, struct target *t)
     list_remove(&t->link);
     wheel_arm(&e->wheel, &t->timer.wheel, RS_NEVER);
     if (t->addr_held)
-        release_addr(e, t, (rs_mono){0});
+        release_addr(e, t);
     while (t->first != NULL) {
         struct held *next = t->first->next;
         slab_put(&e->helds, t->first);

@@ -245,7 +245,7 @@ static void add(uint64_t line, uint8_t last_byte)
                       .dip = {4, {198, 18, 0, last_byte}},
                       .dp = 80,
                       .domain = "example.org"};
-    assert_int_equal(engine_add(w.e, &job, w.now), 0);
+    assert_int_equal(engine_add(w.e, &job), 0);
 }
 
 /* Virtual time goes from event to event. Returns the seconds that passed. */
