@@ -141,10 +141,10 @@ static void remember_seq(struct flow *f,
                          enum flow_dir dir,
                          const struct stamp *ts)
 {
-    /* A FIN may overtake data, or outlive it: it says nothing of what was seen before it. */
+    /* Only payload is seen data: a FIN or an ACK behind it may overtake it, or outlive it. */
     uint32_t end = v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0);
     unsigned bit = 1u << dir;
-    if ((v->flags & TCP_FIN) && v->payload_bytes == 0)
+    if (v->payload_bytes == 0 && !(v->flags & TCP_SYN))
         return;
     if (v->flags & TCP_RST) /* its number may be what somebody acknowledged (RFC 9293 3.10.7.3) */
         return;

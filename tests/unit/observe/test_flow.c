@@ -228,6 +228,17 @@ static void a_fin_does_not_hide_data(void **state)
     assert_int_equal(f.ecn_newdata_ect0_rev, 1);
 }
 
+/* Nor does a pure ACK that stands behind it. */
+static void an_ack_does_not_hide_data(void **state)
+{
+    (void)state;
+    handshake("S. 0:0(0) ack 1 [E]");
+    see(FLOW_REV, ". 102:102(0) ack 1 <TS val 5 ecr 1>");
+    see(FLOW_REV, "P. 1:101(100) ack 1 <TS val 9 ecr 1> [ect0]");
+    assert_int_equal(f.tcp_newdata_rev, 1);
+    assert_int_equal(f.tcp_rtx_rev, 0);
+}
+
 static void ladder_of_synacks(void **state)
 {
     (void)state;
@@ -309,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup(marked_data_lost, fresh),
         cmocka_unit_test_setup(marked_data_slow, fresh),
         cmocka_unit_test_setup(a_fin_does_not_hide_data, fresh),
+        cmocka_unit_test_setup(an_ack_does_not_hide_data, fresh),
         cmocka_unit_test_setup(ladder_of_synacks, fresh),
         cmocka_unit_test_setup(marked_data_arrived, fresh),
         cmocka_unit_test_setup(sequence_numbers_wrap, fresh),
