@@ -62,6 +62,9 @@ struct condition {
     uint8_t every_arm;
 };
 
+/* The evaluator itself looks at these chains of an attempt's flow. */
+#define CHAINS_JUDGED (CHAIN_BIT(CHAIN_BASIC) | CHAIN_BIT(CHAIN_TCP) | CHAIN_BIT(CHAIN_ECN))
+
 struct evidence { /* all attempts of one target, in time order */
     const struct attempt *attempt[COND_ATTEMPTS];
     unsigned n;

@@ -22,6 +22,28 @@ const struct flow_field flow_fields[] = {
 };
 const unsigned flow_fields_n = sizeof flow_fields / sizeof flow_fields[0];
 
+static const struct { /* the end of every member, state included */
+    enum chain chain;
+    uint16_t end;
+} members[] = {
+#define END(n, c)                       {CHAIN_##c, (uint16_t)(offsetof(struct flow, n) + sizeof((struct flow *)0)->n)},
+#define FLOW_FIELD(n, type, k, c, u, d) END(n, c)
+#define FLOW_STATE(n, type, c)          END(n, c)
+#include "observe/fields.def"
+#undef FLOW_FIELD
+#undef FLOW_STATE
+#undef END
+};
+
+size_t flow_bytes(uint32_t chains)
+{
+    size_t most = offsetof(struct flow, tcp_synflags_fwd); /* basic is always there */
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if ((chains & CHAIN_BIT(members[i].chain)) && members[i].end > most)
+            most = members[i].end;
+    return (most + 7) & ~(size_t)7;
+}
+
 static int64_t read_signed(const char *at, unsigned bytes)
 {
     int64_t wide;
@@ -34,9 +56,11 @@ static int64_t read_signed(const char *at, unsigned bytes)
     case 4:
         memcpy(&word, at, sizeof word);
         return word;
-    default:
+    case 2:
         memcpy(&half, at, sizeof half);
         return half;
+    default:
+        return (int8_t)*at;
     }
 }
 
@@ -63,8 +87,11 @@ static int64_t read_unsigned(const char *at, unsigned bytes)
 bool flow_value(const struct flow *f, const struct flow_field *field, int64_t *value)
 {
     const char *at = (const char *)f + field->offset;
+    if (!(f->chains & CHAIN_BIT(field->chain))) /* it may not even be there */
+        return false;
     *value = field->is_signed ? read_signed(at, field->bytes) : read_unsigned(at, field->bytes);
-    return field->kind != FLOW_KIND_MAYBE || *value >= 0;
+    bool maybe = field->kind == FLOW_KIND_MAYBE || field->kind == FLOW_KIND_MAYBEFLAG;
+    return !maybe || *value >= 0;
 }
 
 const struct flow_field *flow_field_find(const char *name)
@@ -76,7 +103,10 @@ const struct flow_field *flow_field_find(const char *name)
 }
 
 static const char *const chain_names[CHAIN_N] = {
-    [CHAIN_BASIC] = "basic", [CHAIN_TCP] = "tcp", [CHAIN_ECN] = "ecn", [CHAIN_ICMP] = "icmp"};
+    [CHAIN_BASIC] = "basic",     [CHAIN_TCP] = "tcp",       [CHAIN_ECN] = "ecn",
+    [CHAIN_ICMP] = "icmp",       [CHAIN_TCPOPT] = "tcpopt", [CHAIN_DSCP] = "dscp",
+    [CHAIN_EVILBIT] = "evilbit", [CHAIN_MSS] = "mss",       [CHAIN_TFO] = "tfo",
+    [CHAIN_DNS] = "dns",         [CHAIN_UDP] = "udp",       [CHAIN_METER] = "meter"};
 
 const char *chain_name(enum chain c)
 {

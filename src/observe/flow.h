@@ -6,20 +6,47 @@
 #define RS_OBSERVE_FLOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/time.h"
 #include "wire/addr.h"
 #include "wire/view.h"
 
-enum chain { CHAIN_BASIC, CHAIN_TCP, CHAIN_ECN, CHAIN_ICMP, CHAIN_N };
+/* In the order of their members in struct flow: a measurement's come first. */
+enum chain {
+    CHAIN_BASIC,
+    CHAIN_TCP,
+    CHAIN_ECN,
+    CHAIN_ICMP,
+    CHAIN_TCPOPT,
+    CHAIN_DSCP,
+    CHAIN_EVILBIT,
+    CHAIN_MSS,
+    CHAIN_TFO,
+    CHAIN_DNS,
+    CHAIN_UDP,
+    CHAIN_METER,
+    CHAIN_N
+};
 #define CHAIN_BIT(c) (1u << (c))
 #define CHAINS_ALL   ((1u << CHAIN_N) - 1u)
+#define CHAINS_OF_ANY_PROTOCOL                                                                     \
+    (CHAIN_BIT(CHAIN_DSCP) | CHAIN_BIT(CHAIN_EVILBIT) | CHAIN_BIT(CHAIN_DNS) |                     \
+     CHAIN_BIT(CHAIN_UDP) | CHAIN_BIT(CHAIN_METER))
 
 enum flow_dir { FLOW_FWD, FLOW_REV };
 
-enum flow_kind { FLOW_KIND_COUNT, FLOW_KIND_FLAG, FLOW_KIND_MAYBE, FLOW_KIND_STAMP };
+enum flow_kind {
+    FLOW_KIND_COUNT,
+    FLOW_KIND_FLAG,
+    FLOW_KIND_MAYBE,     /* a number, null below 0 */
+    FLOW_KIND_MAYBEFLAG, /* true or false, null below 0 */
+    FLOW_KIND_STAMP
+};
 
+/* Of this struct only the first flow_bytes(chains) bytes need be there: the members of chains
+ * behind the last one that is drawn are not touched. */
 struct flow {
     struct wire_tuple tuple; /* src is the side of the first packet */
     struct flow *table_next; /* the table's; not for others */
@@ -36,15 +63,21 @@ struct flow {
     bool ect_ts_known;
     uint8_t ect_state; /* 0 none, 1 marked data out, 2 sent again Not-ECT */
 #define FLOW_FIELD(name, type, kind, chain, unit, doc) type name;
+#define FLOW_STATE(name, type, chain)                  type name;
 #include "observe/fields.def"
 #undef FLOW_FIELD
+#undef FLOW_STATE
 };
+
+/* Bytes of a flow that draws these chains; a multiple of 8. */
+size_t flow_bytes(uint32_t chains);
 
 void flow_init(struct flow *f, const struct wire_tuple *tuple, uint32_t chains);
 /* One packet of the flow (TCP, UDP, other). */
 void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, rs_wall at);
 /* One ICMP error whose quote belongs to the flow; the caller has judged that it is believable. It
- * counts in the icmp chain only: never as a packet or a mark of the flow. */
+ * counts as a packet in reverse, as with PATHspider, and in the icmp chain; its marks, TTL and the
+ * like are not the flow's. */
 void flow_icmp_error(struct flow *f, const struct wire_view *error, rs_wall at);
 
 const char *chain_name(enum chain c);
@@ -62,7 +95,7 @@ struct flow_field { /* one row of fields.def */
 
 extern const struct flow_field flow_fields[];
 extern const unsigned flow_fields_n;
-/* The value of a field; false when it is null. */
+/* The value of a field; false when it is null, or its chain is not drawn. */
 bool flow_value(const struct flow *f, const struct flow_field *field, int64_t *value);
 /* NULL when there is no such field. */
 const struct flow_field *flow_field_find(const char *name);

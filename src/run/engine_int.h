@@ -26,8 +26,8 @@
 #define NEIGHBOUR_RETRY (20 * RS_MS)
 
 struct held { /* an attempt and its place in its target's history */
-    struct attempt a;
     struct held *next;
+    struct attempt a; /* the last: of its flow only the plugin's chains are there */
 };
 
 enum timer_owner { TIMER_CONN, TIMER_TARGET };

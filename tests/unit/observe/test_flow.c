@@ -164,17 +164,21 @@ static void a_marked_syn_is_not_data(void **state)
     assert_int_equal(f.ecn_synack_cp, IP_ECN_ECT0);
 }
 
-/* Law: marks come from TCP packets of the flow, never from an ICMP error that quotes it. */
-static void an_icmp_error_is_no_packet_of_the_flow(void **state)
+/* It is counted in reverse, as PATHspider does; its marks and TTL are those of another packet. */
+static void the_marks_of_an_icmp_error_are_not_the_flows(void **state)
 {
     (void)state;
     struct wire_view error = {.have = WIRE_IP4 | WIRE_ICMP | WIRE_QUOTE,
                               .proto = IP_PROTO_ICMP,
                               .tos = 0xc2,
+                              .ttl = 9,
+                              .ip_bytes = 56,
                               .icmp_type = 3,
                               .icmp_code = 13};
     flow_icmp_error(&f, &error, (rs_wall){5});
-    assert_int_equal(f.pkt_rev, 0);
+    assert_int_equal(f.pkt_rev, 1);
+    assert_int_equal(f.oct_rev, 56);
+    assert_int_equal(f.ttl_min_rev, -1);
     assert_false(f.ecn_ect0_data_rev);
     assert_int_equal(f.icmp_errors, 1);
     assert_int_equal(f.icmp_code, 13);
@@ -315,7 +319,7 @@ int main(void)
         cmocka_unit_test_setup(marks_by_kind, fresh),
         cmocka_unit_test_setup(reordered_data_is_no_retransmission, fresh),
         cmocka_unit_test_setup(a_marked_syn_is_not_data, fresh),
-        cmocka_unit_test_setup(an_icmp_error_is_no_packet_of_the_flow, fresh),
+        cmocka_unit_test_setup(the_marks_of_an_icmp_error_are_not_the_flows, fresh),
         cmocka_unit_test_setup(time_exceeded_is_not_unreachable, fresh),
         cmocka_unit_test_setup(marked_data_lost, fresh),
         cmocka_unit_test_setup(marked_data_slow, fresh),

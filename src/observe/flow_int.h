@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Between flow.c and the chains: a packet as the chains see it. A chain is one file, chain_NAME.c,
+ * with one function; its features and what it remembers are rows of fields.def. It may touch the
+ * members of its own chain, the shared state, and those of the chains that it is documented to
+ * stand on; the others may not be there (flow_bytes). */
+#ifndef RS_OBSERVE_FLOW_INT_H
+#define RS_OBSERVE_FLOW_INT_H
+
+#include "observe/flow.h"
+#include "wire/options.h"
+
+enum segment_kind {
+    KIND_NOT_TCP, /* UDP and others, and TCP whose header is not whole */
+    KIND_SYN,
+    KIND_RST,
+    KIND_NEW_DATA,
+    KIND_RETRANSMISSION, /* sent again: its time stamp is newer than what it lies below, or there is
+                            none */
+    KIND_OLD,            /* sent before what it lies below: the path reordered or duplicated it */
+    KIND_FIN,
+    KIND_ACK
+};
+
+struct seen { /* one packet of a flow, never an ICMP error that quotes it */
+    const struct wire_view *v;
+    enum flow_dir dir;
+    rs_wall at;
+    /* Of TCP only: */
+    enum segment_kind kind;
+    struct wire_options options;
+};
+
+static inline bool seq_after(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+
+/* TCP flows only, but for basic, dscp, evilbit, udp, dns and meter. */
+void chain_tcp(struct flow *f, const struct seen *s);
+void chain_ecn(struct flow *f, const struct seen *s); /* after chain_tcp */
+void chain_tcpopt(struct flow *f, const struct seen *s);
+void chain_dscp(struct flow *f, const struct seen *s);
+void chain_evilbit(struct flow *f, const struct seen *s);
+void chain_mss(struct flow *f, const struct seen *s);
+void chain_tfo(struct flow *f, const struct seen *s);
+void chain_dns(struct flow *f, const struct seen *s);
+void chain_udp(struct flow *f, const struct seen *s);
+void chain_meter(struct flow *f, const struct seen *s);
+
+#endif
