@@ -14,8 +14,7 @@
 #define ETHERTYPE_LEAST                                                                            \
     0x0600u /* smaller values are IEEE 802.3 lengths, or Linux's own numbers                       \
              */
-#define VLAN_TAGS_MOST    2
-#define ARPHRD_ETHER_TYPE 1u
+#define VLAN_TAGS_MOST 2
 
 bool wire_link_known(int link)
 {
@@ -60,16 +59,28 @@ static int parse_ethernet(struct wire_link_view *out, struct cursor *c)
     return after_tags(out, c, type);
 }
 
+static void cooked(struct wire_link_view *out,
+                   uint16_t packet_type,
+                   uint16_t hardware,
+                   uint16_t mac_bytes,
+                   const uint8_t *mac)
+{
+    out->is_cooked = true;
+    out->packet_type = packet_type;
+    out->hardware = hardware;
+    if (hardware == WIRE_ARPHRD_ETHER && mac_bytes == 6)
+        out->src_mac = mac;
+}
+
 /* LINKTYPE_LINUX_SLL: packet type, ARPHRD, address length, address (8), protocol. */
 static int parse_sll(struct wire_link_view *out, struct cursor *c)
 {
     const uint8_t *mac;
-    uint16_t hardware, mac_bytes, type;
-    if (!cursor_skip(c, 2) || !get_be16(c, &hardware) || !get_be16(c, &mac_bytes) ||
+    uint16_t packet_type, hardware, mac_bytes, type;
+    if (!get_be16(c, &packet_type) || !get_be16(c, &hardware) || !get_be16(c, &mac_bytes) ||
         !get_bytes(c, 8, &mac) || !get_be16(c, &type))
         return -RS_ETRUNC;
-    if (hardware == ARPHRD_ETHER_TYPE && mac_bytes == 6)
-        out->src_mac = mac;
+    cooked(out, packet_type, hardware, mac_bytes, mac);
     return after_tags(out, c, type);
 }
 
@@ -79,12 +90,11 @@ static int parse_sll2(struct wire_link_view *out, struct cursor *c)
 {
     const uint8_t *mac;
     uint16_t hardware, type;
-    uint8_t mac_bytes;
+    uint8_t packet_type, mac_bytes;
     if (!get_be16(c, &type) || !cursor_skip(c, 6) || !get_be16(c, &hardware) ||
-        !cursor_skip(c, 1) || !get_u8(c, &mac_bytes) || !get_bytes(c, 8, &mac))
+        !get_u8(c, &packet_type) || !get_u8(c, &mac_bytes) || !get_bytes(c, 8, &mac))
         return -RS_ETRUNC;
-    if (hardware == ARPHRD_ETHER_TYPE && mac_bytes == 6)
-        out->src_mac = mac;
+    cooked(out, packet_type, hardware, mac_bytes, mac);
     return after_tags(out, c, type);
 }
 

@@ -19,11 +19,26 @@
 
 #define WIRE_ETHER_ARP 0x0806u
 
+/* Packet types of Linux cooked captures (LINKTYPE_LINUX_SLL). */
+enum wire_link_packet {
+    WIRE_LINK_TO_US,
+    WIRE_LINK_BROADCAST,
+    WIRE_LINK_MULTICAST,
+    WIRE_LINK_TO_OTHERS,
+    WIRE_LINK_FROM_US
+};
+#define WIRE_ARPHRD_ETHER 1u
+#define WIRE_ARPHRD_NONE  0xfffeu
+
 struct wire_link_view {
     uint32_t ip_offset; /* where the network layer starts */
     uint16_t ethertype; /* 0x0800, 0x86dd, 0x0806 ... after up to two VLAN tags; for raw links by
                            the version */
     const uint8_t *src_mac; /* 6 bytes, or NULL when the link has none */
+    /* Linux cooked captures only; 0 elsewhere. */
+    bool is_cooked;
+    uint16_t packet_type; /* of enum wire_link_packet, or what else the capture says */
+    uint16_t hardware;    /* WIRE_ARPHRD_: what the interface was */
 };
 
 bool wire_link_known(int link);

@@ -47,7 +47,7 @@ RULES = {
     "exchange": Rule("base wire", PURE),
     "observe": Rule("base wire", PURE + " stdlib"),
     "plugins": Rule("base wire craft tcpstate exchange observe", PURE),
-    "net": Rule("base wire", HOST + " ev pcap pcap/* libmnl/* libtrace wandio", {"inject_ip.c": "libnet"}),
+    "net": Rule("base wire", HOST + " ev pcap pcap/* libmnl/* libtrace wandio", {"inject_ip.c": "libnet", "trace_file.c": "stdio_ext"}),
     "io": Rule("base wire", HOST + " jansson wandio"),
     "run": Rule(ALL_BELOW_RUN, HOST),
     "cli": Rule("run io base", HOST),
