@@ -74,19 +74,34 @@ static char *digits(char *end, uint64_t v)
     return end;
 }
 
+char *record_put_uint(char *to, uint64_t v)
+{
+    if (v < 10) { /* most of a flow's counts */
+        *to = (char)('0' + v);
+        return to + 1;
+    }
+    char buf[20], *end = buf + sizeof buf, *at = digits(end, v);
+    memcpy(to, at, (size_t)(end - at));
+    return to + (end - at);
+}
+
+char *record_put_int(char *to, int64_t v)
+{
+    if (v < 0)
+        *to++ = '-';
+    return record_put_uint(to, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
 void record_uint(struct record *r, const char *key, uint64_t v)
 {
-    char buf[20], *end = buf + sizeof buf, *at = digits(end, v);
-    record_json(r, key, at, (size_t)(end - at));
+    char buf[RECORD_PUT_BYTES];
+    record_json(r, key, buf, (size_t)(record_put_uint(buf, v) - buf));
 }
 
 void record_int(struct record *r, const char *key, int64_t v)
 {
-    char buf[21], *end = buf + sizeof buf;
-    char *at = digits(end, v < 0 ? -(uint64_t)v : (uint64_t)v);
-    if (v < 0)
-        *--at = '-';
-    record_json(r, key, at, (size_t)(end - at));
+    char buf[RECORD_PUT_BYTES];
+    record_json(r, key, buf, (size_t)(record_put_int(buf, v) - buf));
 }
 
 void record_real(struct record *r, const char *key, double v)
@@ -134,11 +149,11 @@ static char *padded(char *to, unsigned v, unsigned width)
     return to + width;
 }
 
-void record_time(struct record *r, const char *key, rs_wall at)
+char *record_put_time(char *start, rs_wall at)
 {
     if (at.ns == 0) {
-        record_null(r, key);
-        return;
+        memcpy(start, "null", 4);
+        return start + 4;
     }
     int64_t us = at.ns / 1000 - (at.ns % 1000 < 0);
     int64_t second = us / 1000000 - (us % 1000000 < 0);
@@ -147,7 +162,9 @@ void record_time(struct record *r, const char *key, rs_wall at)
     int year;
     unsigned month, of_month;
     civil_date(day, &year, &month, &of_month); /* int64_t nanoseconds: 1677 to 2262, four digits */
-    char buf[] = "\"YYYY-MM-DD HH:MM:SS.ffffff\"", *to = buf + 1;
+    static const char form[] = "\"YYYY-MM-DD HH:MM:SS.ffffff\"";
+    char *to = start + 1;
+    memcpy(start, form, sizeof form - 1);
     to = padded(to, (unsigned)year, 4) + 1;
     to = padded(to, month, 2) + 1;
     to = padded(to, of_month, 2) + 1;
@@ -155,7 +172,23 @@ void record_time(struct record *r, const char *key, rs_wall at)
     to = padded(to, of_day / 60 % 60, 2) + 1;
     to = padded(to, of_day % 60, 2) + 1;
     padded(to, (unsigned)(us - second * 1000000), 6);
-    record_json(r, key, buf, sizeof buf - 1);
+    return start + sizeof form - 1;
+}
+
+void record_time(struct record *r, const char *key, rs_wall at)
+{
+    char buf[RECORD_PUT_BYTES];
+    record_json(r, key, buf, (size_t)(record_put_time(buf, at) - buf));
+}
+
+char *record_room(struct record *r, size_t n)
+{
+    return text_room(&r->text, n);
+}
+
+void record_wrote(struct record *r, const char *end)
+{
+    r->text.n = (size_t)(end - r->text.at);
 }
 
 static void open_level(struct record *r, const char *key, bool array)

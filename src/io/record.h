@@ -73,6 +73,17 @@ void record_open_object(struct record *r, const char *key);
 void record_open_array(struct record *r, const char *key);
 void record_close(struct record *r); /* the innermost object or array */
 
+/* For writers that are generated from a table: room for n bytes behind the text, NULL when memory
+ * ran out. There whole members are put, each with a comma in front (the object has a member
+ * already), and record_wrote says where they end. The put functions write one value and return its
+ * end: at most RECORD_PUT_BYTES. */
+#define RECORD_PUT_BYTES 32
+char *record_room(struct record *r, size_t n);
+void record_wrote(struct record *r, const char *end);
+char *record_put_uint(char *to, uint64_t v);
+char *record_put_int(char *to, int64_t v);
+char *record_put_time(char *to, rs_wall at);
+
 /* Closes the record and ends it with one newline. *text: borrowed until the next record_begin. 0 or
  * -RS_ENOMEM (then *text is NULL). */
 int record_end(struct record *r, const char **text, size_t *n);

@@ -5,21 +5,13 @@
 #include <string.h>
 
 #include "run/engine_int.h"
+#include "run/flow_text.h"
 #include "wire/print.h"
 
 /* Every member that we append: an input key of the same name is renamed in_KEY. */
 static const char *const our_keys[] = {"sip",          "line",    "vantage",    "path",
                                        "time",         "problem", "conditions", "flow_results",
                                        "missed_flows", NULL};
-
-static void address(struct record *r, const char *key, const struct wire_addr *a)
-{
-    char text[WIRE_ADDR_TEXT];
-    if (a->family == 0)
-        record_null(r, key);
-    else
-        record_str(r, key, wire_addr_format(a, text));
-}
 
 /* PATHspider's codes: 0 ok, 1 failed, 2 timeout, 3 skipped. */
 static uint64_t spdr_state(enum outcome o)
@@ -29,25 +21,6 @@ static uint64_t spdr_state(enum outcome o)
     if (o == OUTCOME_TIMEOUT || o == OUTCOME_HS_THEN_STALL)
         return 2;
     return outcome_is_evidence(o) ? 1 : 3;
-}
-
-static void flow_members(struct record *r, const struct flow *f)
-{
-    for (unsigned i = 0; i < flow_fields_n; i++) {
-        const struct flow_field *field = &flow_fields[i];
-        int64_t v;
-        if (!(f->chains & CHAIN_BIT(field->chain)))
-            continue;
-        bool there = flow_value(f, field, &v);
-        if (field->kind == FLOW_KIND_STAMP)
-            record_time(r, field->name, (rs_wall){v});
-        else if (!there)
-            record_null(r, field->name);
-        else if (field->kind == FLOW_KIND_FLAG)
-            record_bool(r, field->name, v != 0);
-        else
-            record_int(r, field->name, v);
-    }
 }
 
 static void attempt_members(struct engine *e, struct record *r, const struct arm_log *log)
@@ -83,15 +56,15 @@ static void flow_result(struct engine *e,
     record_str(r, "arm", e->arm_names[arm]);
     record_bool(r, "observed", observed);
     record_uint(r, "spdr_state", a == NULL ? 3 : spdr_state((enum outcome)a->log.outcome));
-    address(r, "sip", &t->hop.src);
-    address(r, "dip", &t->dip);
+    flow_text_address(r, "sip", &t->hop.src);
+    flow_text_address(r, "dip", &t->dip);
     record_uint(r, "sp", a == NULL ? 0 : a->log.tuple.sport);
     record_uint(r, "dp", t->dport);
     record_uint(r, "proto", IP_PROTO_TCP);
     if (a != NULL) {
         record_uint(r, "exchange_status", a->log.exchange_status);
         record_uint(r, "body_bytes", a->log.body_bytes);
-        flow_members(r, &a->flow);
+        flow_text_members(r, &a->flow);
     }
     record_open_array(r, "attempts");
     for (unsigned i = 0; i < evidence->n; i++) {
@@ -133,7 +106,7 @@ static void give(struct engine *e)
 static void measured_members(struct engine *e, struct record *r, const struct target *t)
 {
     char text[WIRE_ADDR_TEXT];
-    address(r, "sip", &t->hop.src);
+    flow_text_address(r, "sip", &t->hop.src);
     record_uint(r, "line", t->line);
     if (e->config.vantage != NULL)
         record_str(r, "vantage", e->config.vantage);
@@ -223,8 +196,8 @@ void record_arm_log(struct engine *e, const struct target *t, const struct arm_l
     attempt_members(e, r, log);
     record_uint(r, "port", log->port);
     record_uint(r, "rerun", log->rerun);
-    address(r, "sip", &log->tuple.src);
-    address(r, "dip", &log->tuple.dst);
+    flow_text_address(r, "sip", &log->tuple.src);
+    flow_text_address(r, "dip", &log->tuple.dst);
     record_uint(r, "dp", log->tuple.dport);
     record_uint(r, "proto", log->tuple.proto);
     record_time(r, "planned", log->planned);
