@@ -5,15 +5,28 @@
 
 #include "base/cursor.h"
 
+#define FASTOPEN_EXPERIMENT 0xf989u
+
+static void fast_open(struct wire_options *o, uint8_t kind, size_t cookie_bytes)
+{
+    if (o->have & OPT_FASTOPEN)
+        return;
+    o->have |= OPT_FASTOPEN;
+    o->tfo_kind = kind;
+    o->tfo_cookie_bytes = (uint8_t)cookie_bytes;
+}
+
 /* One option whose length is sound. A known kind with a length that is not its own is skipped by
  * that length and says nothing (RFC 9293 3.1, MUST-6 and MUST-7). */
 static void understand(struct wire_options *o, uint8_t kind, struct cursor body)
 {
-    uint16_t mss;
+    uint16_t mss, experiment;
     uint32_t tsval, tsecr;
 
     switch (kind) {
     case TCPOPT_MSS: /* RFC 9293 3.2 */
+        if (o->mss_length == 0)
+            o->mss_length = (uint8_t)(body.left + 2);
         if (body.left == 2 && !(o->have & OPT_MSS) && get_be16(&body, &mss)) {
             o->mss = mss;
             o->have |= OPT_MSS;
@@ -40,6 +53,14 @@ static void understand(struct wire_options *o, uint8_t kind, struct cursor body)
             o->tsecr = tsecr;
             o->have |= OPT_TIMESTAMP;
         }
+        break;
+    case TCPOPT_FASTOPEN: /* RFC 7413 4.1.1 */
+        fast_open(o, kind, body.left);
+        break;
+    case TCPOPT_EXP1: /* RFC 7413 appendix A.2, RFC 6994 */
+    case TCPOPT_EXP2:
+        if (get_be16(&body, &experiment) && experiment == FASTOPEN_EXPERIMENT)
+            fast_open(o, kind, body.left);
         break;
     default:
         break;

@@ -114,7 +114,7 @@ static int parse_udp(struct parse *p)
             return -RS_EPROTO;
         bytes = p->unread > UDP_HEADER_BYTES ? p->unread : UDP_HEADER_BYTES;
     }
-    v->have |= WIRE_UDP;
+    v->have |= WIRE_UDP | (checksum == 0 ? WIRE_UDP_NO_CKSUM : 0);
     set_payload(p, bytes - UDP_HEADER_BYTES);
     if (checksum != 0)
         v->l4_cksum = judge(p, l4, bytes, pseudo_sum(p, bytes), checksum);

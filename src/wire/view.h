@@ -52,7 +52,9 @@ enum wire_have { /* which parts of the view are valid */
                  WIRE_QUOTE = 1 << 7,     /* quote and quote_bytes: an ICMP error's quoted packet */
                  WIRE_FRAGMENT = 1 << 8,  /* any fragment; transport parts only of the first one */
                  WIRE_TRUNCATED = 1 << 9, /* the capture holds fewer bytes than the packet had */
-                 WIRE_EXTHDR = 1 << 10 /* IPv4 options or IPv6 extension headers were passed over */
+                 WIRE_EXTHDR =
+                     1 << 10, /* IPv4 options or IPv6 extension headers were passed over */
+                 WIRE_UDP_NO_CKSUM = 1 << 11 /* the UDP checksum is 0: not made (RFC 768) */
 };
 
 enum wire_cksum {
