@@ -35,6 +35,19 @@ static inline bool seq_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
+/* What PATHspider's mark fields tell apart: `_syn_` and `_data_`. TCP without SYN counts only where
+ * it has payload; of TCP whose header is not whole (cut off, a later fragment) nobody knows. */
+enum marked { MARKED_NOTHING, MARKED_SYN, MARKED_DATA };
+
+static inline enum marked what_is_marked(const struct seen *s)
+{
+    if (s->kind == KIND_SYN)
+        return MARKED_SYN;
+    if (s->kind == KIND_NOT_TCP)
+        return s->v->proto == IP_PROTO_TCP ? MARKED_NOTHING : MARKED_DATA;
+    return s->v->payload_bytes > 0 ? MARKED_DATA : MARKED_NOTHING;
+}
+
 /* TCP flows only, but for basic, dscp, evilbit, udp, dns and meter. */
 void chain_tcp(struct flow *f, const struct seen *s);
 void chain_ecn(struct flow *f, const struct seen *s); /* after chain_tcp */
