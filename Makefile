@@ -24,7 +24,7 @@ CFLAGS  ?= -O2 -g -fstack-protector-strong
 CPPFLAGS += $(if $(findstring -O2,$(CFLAGS)),-D_FORTIFY_SOURCE=2)
 endif
 CFLAGS += -std=c11 $(WARN) $(if $(WERROR),-Werror)
-LIBS := -lnet -lpcap -lwandio -lev -ljansson -lmnl
+LIBS := -lnet -ltrace -lpcap -lwandio -lev -ljansson -lmnl
 
 SRC  := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 CLI  := $(wildcard src/cli/*.c)

@@ -17,6 +17,7 @@ build make             make
 build libc6-dev        stdio.h
 build libnet1-dev      libnet.h
 build libpcap-dev      pcap/pcap.h
+build libtrace3-dev    libtrace.h
 build libwandio1-dev   wandio.h
 build libev-dev        ev.h
 build libjansson-dev   jansson.h

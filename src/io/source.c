@@ -60,16 +60,14 @@ static int open_descriptor(struct source *s, const char *path, struct rs_err *er
     struct stat st;
     if (s->fd >= 0 && fstat(s->fd, &st) == 0) {
         if (S_ISDIR(st.st_mode))
-            return rs_fail(err, RS_EINVAL, "cannot read targets from %s: it is a directory",
-                           source_name(s));
+            return rs_fail(err, RS_EINVAL, "cannot read %s: it is a directory", source_name(s));
         s->is_waited_for = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(s->fd);
         return S_ISREG(st.st_mode) ? open_file(s, err) : 0;
     }
     if (path == NULL)
-        return rs_fail(err, RS_ESYS,
-                       "standard input is closed: name a file with --input, or redirect one");
+        return rs_fail(err, RS_ESYS, "standard input is closed: name a file, or redirect one");
     int why = errno;
-    int code = rs_fail_errno(err, why, "cannot open the target list %s", path);
+    int code = rs_fail_errno(err, why, "cannot open %s", path);
     return why == ENOENT ? -RS_ENOENT : code;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Bytes of the target list: file, compressed file, pipe. The only part of io that knows libwandio.
+ * Bytes of a target list or a capture: file, compressed file, pipe. The only part of io that knows
+ * libwandio.
  */
 #ifndef RS_IO_SOURCE_INT_H
 #define RS_IO_SOURCE_INT_H

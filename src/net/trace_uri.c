@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Trace URIs by libtrace. Live ones are read through its events, which never wait; files directly,
+ * since events would keep to the pace of their time stamps. */
+#include <errno.h>
+#include <libtrace.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/socket_int.h"
+#include "net/trace_int.h"
+#include "wire/link.h"
+
+#define SNAPLEN  65535
+#define PAUSE_NS (10 * RS_MS) /* where libtrace names nothing to wait for */
+
+struct uri_trace {
+    struct trace t;
+    libtrace_t *in;
+    libtrace_packet_t *packet;
+    int wait_fd;
+    bool ended;
+};
+
+static const struct scheme {
+    const char *name;
+    enum { SCHEME_FILE, SCHEME_IFACE, SCHEME_HOST } kind;
+} schemes[] = {{"pcapfile", SCHEME_FILE},  {"erf", SCHEME_FILE},       {"int", SCHEME_IFACE},
+               {"ring", SCHEME_IFACE},     {"pcap", SCHEME_FILE},      {"pcapint", SCHEME_IFACE},
+               {"tsh", SCHEME_FILE},       {"duck", SCHEME_FILE},      {"legacyeth", SCHEME_FILE},
+               {"legacyatm", SCHEME_FILE}, {"legacypos", SCHEME_FILE}, {"legacynzix", SCHEME_FILE},
+               {"rt", SCHEME_HOST}};
+
+static const struct scheme *find_scheme(const char *text)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t n = strlen(schemes[i].name);
+        if (strncmp(text, schemes[i].name, n) == 0 && text[n] == ':')
+            return &schemes[i];
+    }
+    return NULL;
+}
+
+bool trace_is_uri(const char *text)
+{
+    return find_scheme(text) != NULL;
+}
+
+static void close_uri(struct trace *t)
+{
+    struct uri_trace *u = (struct uri_trace *)t;
+    if (u->packet != NULL)
+        trace_destroy_packet(u->packet);
+    if (u->in != NULL)
+        trace_destroy(u->in);
+    free(u);
+}
+
+static int explain(struct uri_trace *u, enum rs_code code, const char *what, struct rs_err *err)
+{
+    libtrace_err_t e = trace_get_err(u->in);
+    if (e.err_num > 0) /* an errno */
+        return rs_fail_errno(err, e.err_num, "%s %.100s", what, u->t.name);
+    return rs_fail(err, code, "%s %.80s: %.100s", what, u->t.name, e.problem);
+}
+
+/* Of libtrace's link types those that wire/link.h reads as well; -1: leave it to libtrace. */
+static int link_of(libtrace_linktype_t type)
+{
+    switch ((int)type) {
+    case TRACE_TYPE_ETH:
+        return WIRE_LINK_ETHERNET;
+    case TRACE_TYPE_LINUX_SLL:
+        return WIRE_LINK_SLL;
+    case TRACE_TYPE_NONE:
+        return WIRE_LINK_RAW;
+    default:
+        return -1;
+    }
+}
+
+/* libtrace calls loopback captures (a family, then the packet) raw. The first half byte of a packet
+ * is its version; that of a family is 0. */
+static bool is_loopback(int link, const uint8_t *bytes, uint32_t n)
+{
+    return link == WIRE_LINK_RAW && n >= 4 && bytes[0] >> 4 == 0;
+}
+
+static void on_frame(struct uri_trace *u)
+{
+    libtrace_linktype_t type = TRACE_TYPE_UNKNOWN;
+    uint32_t captured = 0;
+    struct timespec ts = trace_get_timespec(u->packet);
+    rs_wall at = trace_time(ts.tv_sec, ts.tv_nsec);
+    size_t wire = trace_get_wire_length(u->packet);
+    uint32_t wire_bytes = wire < UINT32_MAX ? (uint32_t)wire : UINT32_MAX;
+    const uint8_t *bytes = trace_get_packet_buffer(u->packet, &type, &captured);
+    int link = bytes == NULL ? -1 : link_of(type);
+    if (link >= 0) {
+        if (is_loopback(link, bytes, captured))
+            link = WIRE_LINK_NULL;
+        trace_frame(&u->t, link, bytes, captured, wire_bytes, at);
+        return;
+    }
+    uint16_t ethertype = 0;
+    uint32_t left = 0;
+    const uint8_t *ip = trace_get_layer3(u->packet, &ethertype, &left);
+    if (ip == NULL && type == TRACE_TYPE_UNKNOWN)
+        u->t.stats.no_link++;
+    struct trace_packet p = {.at = at,
+                             .ip = left > 0 ? ip : NULL,
+                             .ip_captured = left,
+                             .link_captured = captured,
+                             .wire_bytes = wire_bytes,
+                             .ethertype = ethertype};
+    trace_network(&u->t, &p);
+}
+
+static int fail_reading(struct uri_trace *u, struct rs_err *err)
+{
+    enum rs_code code = u->t.is_live ? RS_ESYS : RS_EPROTO;
+    return explain(u, code, "cannot read on in", err);
+}
+
+static int read_file(struct trace *t, int budget, struct rs_err *err)
+{
+    struct uri_trace *u = (struct uri_trace *)t;
+    int n = 0;
+    while (n < budget) {
+        int got = trace_read_packet(u->in, u->packet);
+        if (got < 0)
+            return fail_reading(u, err);
+        if (got == 0)
+            return n > 0 ? n : -RS_EEND;
+        on_frame(u);
+        n++;
+    }
+    return n;
+}
+
+static int read_live(struct trace *t, int budget, struct rs_err *err)
+{
+    struct uri_trace *u = (struct uri_trace *)t;
+    for (int n = 0; n < budget; n++) {
+        libtrace_eventobj_t e = trace_event(u->in, u->packet);
+        switch (e.type) {
+        case TRACE_EVENT_PACKET:
+            if (e.size < 0)
+                return fail_reading(u, err);
+            on_frame(u);
+            break;
+        case TRACE_EVENT_IOWAIT:
+            u->wait_fd = e.fd;
+            return n;
+        case TRACE_EVENT_SLEEP:
+            u->wait_fd = -1;
+            return n;
+        case TRACE_EVENT_TERMINATE:
+            if (trace_is_err(u->in))
+                return fail_reading(u, err);
+            return n > 0 ? n : -RS_EEND;
+        }
+    }
+    return budget;
+}
+
+static void read_drops(struct trace *t)
+{
+    struct uri_trace *u = (struct uri_trace *)t;
+    uint64_t dropped = trace_get_dropped_packets(u->in);
+    if (dropped != UINT64_MAX) /* unknown */
+        t->stats.kernel_dropped = dropped;
+}
+
+static int uri_fd(const struct trace *t)
+{
+    const struct uri_trace *u = (const struct uri_trace *)t;
+    return u->wait_fd;
+}
+
+static int open_libtrace(struct uri_trace *u, const struct scheme *scheme, struct rs_err *err)
+{
+    int snaplen = SNAPLEN, promiscuous = 0;
+    u->in = trace_create(u->t.name);
+    u->packet = trace_create_packet();
+    if (u->in == NULL || u->packet == NULL)
+        return rs_fail(err, RS_ENOMEM, "no memory to read %.100s", u->t.name);
+    if (trace_is_err(u->in))
+        return explain(u, RS_EPROTO, "cannot open", err);
+    if (scheme->kind == SCHEME_IFACE) {
+        /* What a format has no use for, it refuses; its error is not ours then. */
+        if (trace_config(u->in, TRACE_OPTION_SNAPLEN, &snaplen) < 0)
+            trace_get_err(u->in);
+        if (trace_config(u->in, TRACE_OPTION_PROMISC, &promiscuous) < 0)
+            trace_get_err(u->in);
+    }
+    if (trace_start(u->in) < 0)
+        return explain(u, RS_EPROTO, "cannot open", err);
+    return 0;
+}
+
+int trace_open_uri(struct trace **out, const char *uri, struct rs_err *err)
+{
+    const struct scheme *scheme = find_scheme(uri);
+    *out = NULL;
+    if (scheme == NULL)
+        return rs_fail(err, RS_EINVAL, "'%.100s' has no scheme that libtrace knows", uri);
+    struct uri_trace *u = calloc(1, sizeof *u);
+    if (u == NULL || (u->t.name = strdup(uri)) == NULL) {
+        free(u);
+        return rs_fail(err, RS_ENOMEM, "no memory to read %.100s", uri);
+    }
+    /* As io/source.c: its reading thread would run far ahead. Who wants it sets it himself. */
+    setenv("LIBTRACEIO", "nothreads", 0);
+    u->wait_fd = -1;
+    u->t.kind = scheme->name;
+    u->t.is_live = scheme->kind != SCHEME_FILE;
+    u->t.pause_ns = PAUSE_NS;
+    u->t.read = u->t.is_live ? read_live : read_file;
+    u->t.drops = u->t.is_live ? read_drops : NULL;
+    u->t.fd = uri_fd;
+    u->t.close = close_uri;
+    int rc = open_libtrace(u, scheme, err);
+    if (rc != 0) {
+        trace_close(&u->t);
+        return rc;
+    }
+    *out = &u->t;
+    return 0;
+}
