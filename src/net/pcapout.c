@@ -11,7 +11,12 @@
 #include "wire/link.h"
 
 #define PCAP_MAGIC_NS 0xa1b23c4du
-#define PCAP_SNAPLEN  65535u
+#define PCAP_SNAPLEN  262144u /* the most that libpcap takes */
+#define SLL_BYTES     16u
+#define SLL_RECEIVED  0u
+#define SLL_SENT      4u
+#define ARPHRD_OURS   0xfffeu /* ARPHRD_NONE: before any link layer */
+#define ARPHRD_HOSTS  1u      /* captured at an interface */
 #define BUFFER_BYTES  (256 * 1024)
 
 struct pcapout {
@@ -34,7 +39,7 @@ static void put_header(struct pcapout *p)
 {
     const uint16_t version[2] = {2, 4};
     const uint32_t magic = PCAP_MAGIC_NS;
-    const uint32_t rest[4] = {0, 0, PCAP_SNAPLEN, WIRE_LINK_RAW_FILE};
+    const uint32_t rest[4] = {0, 0, PCAP_SNAPLEN, WIRE_LINK_SLL};
     put(p, &magic, sizeof magic);
     put(p, version, sizeof version);
     put(p, rest, sizeof rest);
@@ -69,13 +74,29 @@ int pcapout_open(struct pcapout **out, const char *path, struct rs_err *err)
     return 0;
 }
 
-int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at)
+/* LINKTYPE_LINUX_SLL: packet type, ARPHRD, address length, address (8), protocol. */
+static void put_sll(struct pcapout *p, const uint8_t *ip, size_t n, enum trace_way way)
+{
+    unsigned type = way == TRACE_IN ? SLL_RECEIVED : SLL_SENT;
+    unsigned hardware = way == TRACE_HOST ? ARPHRD_HOSTS : ARPHRD_OURS;
+    bool ip6 = n > 0 && ip[0] >> 4 == 6;
+    const uint8_t header[SLL_BYTES] = {[1] = (uint8_t)type,
+                                       [2] = (uint8_t)(hardware >> 8),
+                                       [3] = (uint8_t)hardware,
+                                       [14] = ip6 ? 0x86 : 0x08,
+                                       [15] = ip6 ? 0xdd : 0x00};
+    put(p, header, sizeof header);
+}
+
+int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at, enum trace_way way)
 {
     int64_t second = (int64_t)RS_SEC;
-    uint32_t kept = n < PCAP_SNAPLEN ? (uint32_t)n : PCAP_SNAPLEN;
-    const uint32_t record[4] = {(uint32_t)(at.ns / second), (uint32_t)(at.ns % second), kept,
-                                n < UINT32_MAX ? (uint32_t)n : UINT32_MAX};
+    uint32_t whole = n < UINT32_MAX - SLL_BYTES ? (uint32_t)n : UINT32_MAX - SLL_BYTES;
+    uint32_t kept = whole < PCAP_SNAPLEN - SLL_BYTES ? whole : PCAP_SNAPLEN - SLL_BYTES;
+    const uint32_t record[4] = {(uint32_t)(at.ns / second), (uint32_t)(at.ns % second),
+                                kept + SLL_BYTES, whole + SLL_BYTES};
     put(p, record, sizeof record);
+    put_sll(p, ip, n, way);
     put(p, ip, kept);
     return p->error != 0 ? -RS_ESYS : 0;
 }

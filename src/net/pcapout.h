@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Writes packets to a capture file: pcap with nanoseconds, DLT_RAW (IP packets, no link header). */
+ * Writes packets to a capture file: pcap with nanoseconds, Linux cooked (DLT_LINUX_SLL), whose
+ * header has room for what a replay must know: which way a packet went, and who sent it. Packet
+ * type 0 is received; 4 with ARPHRD_NONE is sent by rawspider, before any link layer; 4 with
+ * ARPHRD_ETHER was seen to leave the interface, from the host itself. */
 #ifndef RS_NET_PCAPOUT_H
 #define RS_NET_PCAPOUT_H
 
@@ -8,13 +11,15 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "net/trace.h"
 
 struct pcapout;
 
 /* Creates or truncates `path`. 0, -RS_ESYS, -RS_EPERM, -RS_ENOMEM. */
 int pcapout_open(struct pcapout **out, const char *path, struct rs_err *err);
-/* Buffered. 0; -RS_ESYS once the file cannot take more (also on every later call). */
-int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at);
+/* `way`: TRACE_IN, TRACE_SENT or TRACE_HOST, as trace_read gives it back. Buffered. 0; -RS_ESYS
+ * once the file cannot take more (also on every later call). */
+int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at, enum trace_way way);
 /* Writes what is left and frees `p` in any case. 0, or -RS_ESYS: the file is not whole (a full
  * disk); the text names it. NULL gives 0. */
 int pcapout_close(struct pcapout *p, struct rs_err *err);

@@ -46,7 +46,10 @@ struct arm_log {
     int16_t icmp_type, icmp_code; /* of the error that ended it; -1 none */
     uint32_t body_bytes;
     uint32_t drops_from, drops_to; /* the capture's drop counter when it began and ended */
-    uint64_t tcp_events;           /* union of enum tcp_event, for readers of the log */
+    /* Packets of the run before the attempt began and when it ended: in a capture of the run, those
+     * behind the first `packets_from`, up to number `packets_to`, may be the attempt's. */
+    uint64_t packets_from, packets_to;
+    uint64_t tcp_events; /* union of enum tcp_event, for readers of the log */
     rs_wall planned, sent, ended, deadline;
     struct wire_tuple tuple;
     char why[48]; /* for OUTCOME_NOT_SENT and HOST_REJECTED; empty otherwise */

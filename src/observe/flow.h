@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "observe/meter.h"
 #include "wire/addr.h"
 #include "wire/view.h"
 
@@ -45,6 +46,13 @@ enum flow_kind {
     FLOW_KIND_STAMP
 };
 
+/* What a measured flow remembers to tell who saw our packets (observe/evidence.h). */
+struct flow_sight {
+    uint32_t iss, sent_end, ack_sent; /* ours: first number, highest + 1, last acknowledgement */
+    uint32_t acked, peer_end;         /* theirs: highest acknowledgement, highest number + 1 */
+    bool opened, answered;
+};
+
 /* Of this struct only the first flow_bytes(chains) bytes need be there: the members of chains
  * behind the last one that is drawn are not touched. */
 struct flow {
@@ -52,6 +60,7 @@ struct flow {
     struct flow *table_next; /* the table's; not for others */
     void *owner;             /* the table user's; not looked at here */
     uint32_t chains;         /* CHAIN_BIT()s that are drawn */
+    struct flow_sight sight; /* measured flows only */
     /* What the chains remember between packets; not features. */
     uint32_t seq_next[2];      /* highest sequence number seen + 1, by direction */
     uint32_t ect_from, ect_to; /* bytes that went out marked and are not acknowledged yet */

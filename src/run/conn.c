@@ -227,6 +227,7 @@ static void init_log(struct engine *e,
     log->round = t->round;
     log->batch_order = (uint16_t)batch_order;
     log->icmp_type = log->icmp_code = -1;
+    log->packets_from = log->packets_to = e->packets;
     log->drops_from = (uint32_t)e->ops.drops(e->ops.ctx, false);
     log->planned = e->ops.wall(e->ops.ctx);
     log->deadline = (rs_wall){log->planned.ns + (int64_t)e->config.timeout_ns};
@@ -303,13 +304,7 @@ void conn_never(struct engine *e, struct target *t, const struct plan_step *step
     h->a.log.outcome = OUTCOME_NOT_SENT;
     h->a.log.ended = h->a.log.planned;
     snprintf(h->a.log.why, sizeof h->a.log.why, "%.*s", (int)sizeof h->a.log.why - 1, why);
-    record_arm_log(e, t, &h->a.log);
-}
-
-/* RFC 5961 5.2 as a question: does the acknowledgement prove that its sender saw our SYN? */
-static bool proves_sight(const struct conn *c, const struct wire_view *v)
-{
-    return (v->flags & TCP_ACK) && !(v->flags & TCP_RST) && tcp_ack_plausible(&c->tcp, v->ack);
+    report_attempt(e, t, &h->a.log);
 }
 
 /* Anybody can send a SYN/ACK that acknowledges some number (law 5); one that is off by next to
@@ -320,23 +315,24 @@ static bool nearly_acks_syn(const struct conn *c, const struct wire_view *v)
 }
 
 void conn_segment(
-    struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now)
+    struct engine *e, struct conn *c, const struct received *r, rs_wall at, rs_mono now)
 {
-    enum tcp_state before = tcp_state(&c->tcp);
-    struct flow *f = &c->held->a.flow;
-    if (c->ended) { /* over, not yet settled: still evidence, nothing to do */
-        if (proves_sight(c, v))
-            flow_packet(f, v, FLOW_REV, at);
+    const struct wire_view *v = &r->view;
+    switch (flow_received(&c->held->a.flow, r, at)) {
+    case BELIEVED:
+        break;
+    case UNBELIEVABLE:
+        e->counters.unbelievable++;
+        break;
+    case BAD_CHECKSUM:
+        e->counters.bad_checksum++;
         return;
     }
+    if (c->ended) /* over, not yet settled: still evidence, nothing to do */
+        return;
+    enum tcp_state before = tcp_state(&c->tcp);
     tcp_out_clear(&e->out);
-    int rc = tcp_input(&c->tcp, v, now, &e->out);
-    /* Old duplicates are unacceptable to TCP and yet real; a forged segment knows no sequence
-     * number of ours. */
-    if (rc == 0 || proves_sight(c, v))
-        flow_packet(f, v, FLOW_REV, at);
-    else
-        e->counters.unbelievable++;
+    tcp_input(&c->tcp, v, now, &e->out);
     if ((e->out.events & TCP_EV_BAD_SYNACK) && nearly_acks_syn(c, v))
         c->bad_synack = true;
     react(e, c, before, now);
@@ -443,10 +439,11 @@ void conn_settle(struct engine *e, struct conn *c, rs_mono now)
         e->untidy || !(log->tcp_events & TCP_EV_CLOSED) || tcp_state(&c->tcp) == TCP_TIME_WAIT;
     trace_note(e, t, log, "ended: %s", outcome_name((enum outcome)log->outcome));
     pace_left(e, c, false, false, now);
+    log->packets_to = e->packets;
     flow_table_remove(&e->flows, &c->held->a.flow);
     c->held->a.flow.owner = NULL;
     tcp_release(&c->tcp);
-    record_arm_log(e, t, log);
+    report_attempt(e, t, log);
     slab_put(&e->conns, c);
     t->running--;
     target_attempt_over(e, t, log, now);

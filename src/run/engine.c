@@ -186,7 +186,7 @@ void engine_refuse(struct engine *e,
                    const char *condition,
                    const char *problem)
 {
-    record_refused(e, job, condition, problem);
+    report_refused(e, job, condition, problem);
 }
 
 int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct rs_err *err)

@@ -60,6 +60,8 @@ struct engine_counters {
     uint64_t records_lost; /* no memory for their text */
 };
 
+enum engine_way { WAY_RECEIVED, WAY_SENT, WAY_HOST };
+
 struct engine_ops {
     void *ctx;
     /* As router_lookup. */
@@ -74,6 +76,9 @@ struct engine_ops {
     void (*record)(void *ctx, const char *text, size_t n);
     /* One line of the arm log, with its newline; NULL: not wanted. */
     void (*arm_log)(void *ctx, const char *text, size_t n);
+    /* One packet that was sent, received, or emitted by this host about our connections, from its
+     * IP header on, in processing order; NULL: not wanted. */
+    void (*tap)(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way);
     /* Packets that the capture has lost up to now. `exact` false: a cached figure will do. */
     uint64_t (*drops)(void *ctx, bool exact);
     rs_wall (*wall)(void *ctx);

@@ -9,6 +9,7 @@
 #include "craft/craft.h"
 #include "io/record.h"
 #include "observe/condition.h"
+#include "observe/evidence.h"
 #include "observe/table.h"
 #include "run/engine.h"
 #include "tcpstate/step.h"
@@ -113,6 +114,7 @@ struct engine {
     unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
     bool draining;                              /* see engine_drain */
     bool untidy;                                /* see engine_untidy */
+    uint64_t packets;                           /* given to ops.tap */
     uint64_t notices;                           /* bits of what was told already */
     struct tcp_out out;                         /* scratch */
 };
@@ -131,7 +133,7 @@ int conn_start(struct engine *e,
 /* The attempt is not made: its entry in the log says why. */
 void conn_never(struct engine *e, struct target *t, const struct plan_step *step, const char *why);
 void conn_segment(
-    struct engine *e, struct conn *c, const struct wire_view *v, rs_wall at, rs_mono now);
+    struct engine *e, struct conn *c, const struct received *r, rs_wall at, rs_mono now);
 struct tcp_config conn_tcp_config(struct engine *e,
                                   const struct wire_tuple *tuple,
                                   unsigned arm,
@@ -177,13 +179,13 @@ void pace_packet(struct engine *e);
 void pace_started(struct engine *e, struct conn *c);
 void pace_left(struct engine *e, struct conn *c, bool answered, bool late, rs_mono now);
 
-/* record.c */
-void record_target(struct engine *e, struct target *t);
-void record_refused(struct engine *e,
+/* report.c */
+void report_target(struct engine *e, struct target *t);
+void report_refused(struct engine *e,
                     const struct job *job,
                     const char *condition,
                     const char *problem);
-void record_arm_log(struct engine *e, const struct target *t, const struct arm_log *log);
+void report_attempt(struct engine *e, const struct target *t, const struct arm_log *log);
 
 /* trace.c: all do nothing unless the target is traced */
 void trace_packet(struct engine *e,

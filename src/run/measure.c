@@ -27,8 +27,6 @@ static void on_packet(void *ctx, const struct capture_packet *p)
         if (p->ethertype == WIRE_ETHER_ARP)
             return;
     }
-    if (m->pcap != NULL)
-        pcapout_write(m->pcap, p->ip, p->ip_captured, p->at);
     engine_packet(m->engine, p->ip, p->ip_captured, p->at, p->outgoing, now);
 }
 

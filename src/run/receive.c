@@ -14,33 +14,33 @@ static struct conn *find(struct engine *e, const struct wire_tuple *tuple, enum 
     return f != NULL && dir == want ? f->owner : NULL;
 }
 
-/* RFC 5927 4: an ICMP error counts only if it quotes a segment of ours that is still
- * unacknowledged. */
-static void icmp_error(struct engine *e, const struct wire_view *v, rs_wall at)
+/* What was sent and received, in the order in which it was looked at: with the arm log, all that a
+ * verdict is made of (law 2). */
+static void tap(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way)
 {
-    struct wire_view quote;
-    if (!(v->have & WIRE_QUOTE) ||
-        wire_parse(&quote, v->quote, v->quote_bytes, WIRE_PARSE_QUOTE) != 0 ||
-        !(quote.have & WIRE_PORTS)) {
-        e->counters.malformed++;
-        return;
-    }
-    struct wire_tuple tuple = wire_view_tuple(&quote);
-    struct conn *c = find(e, &tuple, FLOW_FWD);
+    e->packets++;
+    if (e->ops.tap != NULL)
+        e->ops.tap(e->ops.ctx, ip, n, at, way);
+}
+
+static void icmp_error(struct engine *e, const struct received *r, rs_wall at)
+{
+    struct conn *c = find(e, &r->tuple, FLOW_FWD);
     if (c == NULL) {
         e->counters.unmatched++;
         return;
     }
-    if (c->ended || !(quote.have & WIRE_TCP_SEQ) || !tcp_quote_plausible(&c->tcp, quote.seq)) {
+    if (flow_received(&c->held->a.flow, r, at) != BELIEVED) {
         e->counters.unbelievable++;
         return;
     }
     struct arm_log *log = &c->held->a.log;
-    trace_packet(e, c->target, log, v, "in ", at, c);
-    flow_icmp_error(&c->held->a.flow, v, at);
+    trace_packet(e, c->target, log, &r->view, "in ", at, c);
+    if (c->ended)
+        return;
     c->icmp_seen = true;
-    log->icmp_type = v->icmp_type;
-    log->icmp_code = v->icmp_code;
+    log->icmp_type = r->view.icmp_type;
+    log->icmp_code = r->view.icmp_code;
     /* RFC 9293 3.9.2.2 lets TCP end on hard errors; we go on trying: an answer would be better
      * evidence. */
 }
@@ -55,28 +55,22 @@ void notice_once(struct engine *e, unsigned bit, const char *text)
 }
 
 /* Law 3: this host answered for us. The attempt says nothing about the path any more. */
-static void host_emitted(struct engine *e, const struct wire_view *v, rs_wall at, rs_mono now)
+static void host_emitted(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, rs_mono now)
 {
-    struct wire_view quote;
-    struct wire_tuple tuple;
-    bool icmp = wire_is_icmp_error(v);
-    if (icmp) { /* quotes what came in: the flow in reverse */
-        if (!(v->have & WIRE_QUOTE) ||
-            wire_parse(&quote, v->quote, v->quote_bytes, WIRE_PARSE_QUOTE) != 0 ||
-            !(quote.have & WIRE_PORTS))
-            return;
-        tuple = wire_view_tuple(&quote);
-    } else {
-        if (!(v->have & WIRE_TCP) || !(v->flags & TCP_RST))
-            return;
-        tuple = wire_view_tuple(v);
-    }
+    struct received r;
+    received_parse(&r, ip, n);
+    bool icmp = r.kind == RECEIVED_ERROR; /* quotes what came in: the flow in reverse */
+    if (!icmp && (r.kind != RECEIVED_SEGMENT || !(r.view.flags & TCP_RST)))
+        return;
+    const struct wire_tuple tuple = r.tuple;
+    const struct wire_view *v = &r.view;
     struct conn *c = find(e, &tuple, icmp ? FLOW_REV : FLOW_FWD);
     if (c == NULL || c->ended)
         return;
     if (!icmp && c->held->a.flow.tcp_rst_fwd)
         return; /* our own, seen because the injector does not bypass the taps */
     e->counters.host_rejects++;
+    tap(e, ip, n, at, WAY_HOST);
     trace_packet(e, c->target, &c->held->a.log, v, "host", at, c);
     notice_once(e, icmp,
                 icmp ? "this host itself sends ICMP errors about our connections: a firewall here "
@@ -93,50 +87,48 @@ static void host_emitted(struct engine *e, const struct wire_view *v, rs_wall at
               icmp ? "this host sent an ICMP error" : "this host sent an RST", now);
 }
 
+static void segment(struct engine *e, const struct received *r, rs_wall at, rs_mono now)
+{
+    struct conn *c = find(e, &r->tuple, FLOW_REV);
+    if (c == NULL) {
+        e->counters.unmatched++;
+        if (r->view.l4_cksum != WIRE_CKSUM_BAD)
+            stray_segment(e, &r->view, now);
+        return;
+    }
+    trace_packet(e, c->target, &c->held->a.log, &r->view, "in ", at, c);
+    conn_segment(e, c, r, at, now);
+}
+
 void engine_packet(
     struct engine *e, const uint8_t *ip, size_t n, rs_wall at, bool outgoing, rs_mono now)
 {
-    struct wire_view v;
-    int rc = wire_parse(&v, ip, n, WIRE_PARSE_PACKET);
     if (outgoing) {
-        if (rc == 0)
-            host_emitted(e, &v, at, now);
+        host_emitted(e, ip, n, at, now);
         return;
     }
+    struct received r;
     e->counters.packets_received++;
     e->counters.bytes_received += n;
-    if (rc != 0) {
+    tap(e, ip, n, at, WAY_RECEIVED);
+    received_parse(&r, ip, n);
+    switch (r.kind) {
+    case RECEIVED_MALFORMED:
         e->counters.malformed++;
-        return;
-    }
-    if (v.have & WIRE_FRAGMENT) { /* without its other parts it proves nothing and carries no whole
-                                     segment */
+        break;
+    case RECEIVED_FRAGMENT:
         e->counters.fragments++;
-        return;
-    }
-    if (wire_is_icmp_error(&v)) {
-        icmp_error(e, &v, at);
-        return;
-    }
-    if (!(v.have & WIRE_TCP)) {
+        break;
+    case RECEIVED_OTHER:
         e->counters.unmatched++;
-        return;
+        break;
+    case RECEIVED_SEGMENT:
+        segment(e, &r, at, now);
+        break;
+    case RECEIVED_ERROR:
+        icmp_error(e, &r, at);
+        break;
     }
-    struct wire_tuple tuple = wire_view_tuple(&v);
-    struct conn *c = find(e, &tuple, FLOW_REV);
-    if (c == NULL) {
-        e->counters.unmatched++;
-        if (v.l4_cksum != WIRE_CKSUM_BAD)
-            stray_segment(e, &v, now);
-        return;
-    }
-    trace_packet(e, c->target, &c->held->a.log, &v, "in ", at, c);
-    if (v.l4_cksum == WIRE_CKSUM_BAD || v.ip_cksum == WIRE_CKSUM_BAD) {
-        e->counters.bad_checksum++;
-        c->held->a.flow.bad_checksum_rev++;
-        return;
-    }
-    conn_segment(e, c, &v, at, now);
 }
 
 void engine_sent(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, int error)
@@ -158,11 +150,12 @@ void engine_sent(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, int 
     }
     e->counters.packets_sent++;
     e->counters.bytes_sent += n;
+    tap(e, ip, n, at, WAY_SENT);
     if (c == NULL)
         return;
     struct arm_log *log = &c->held->a.log;
     if (log->sent.ns == 0)
         log->sent = at;
-    flow_packet(&c->held->a.flow, &v, FLOW_FWD, at);
+    flow_sent(&c->held->a.flow, &v, at);
     trace_packet(e, c->target, log, &v, "out", at, c);
 }

@@ -89,9 +89,15 @@ static int flush(void *ctx)
 static void sent(void *ctx, const uint8_t *ip, size_t n, rs_wall at, int error)
 {
     struct measure *m = ctx;
-    if (error == 0 && m->pcap != NULL)
-        pcapout_write(m->pcap, ip, n, at);
     engine_sent(m->engine, ip, n, at, error);
+}
+
+static void tap(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way)
+{
+    static const enum trace_way as[] = {
+        [WAY_RECEIVED] = TRACE_IN, [WAY_SENT] = TRACE_SENT, [WAY_HOST] = TRACE_HOST};
+    struct measure *m = ctx;
+    pcapout_write(m->pcap, ip, n, at, as[way]); /* a failure is told when it is closed */
 }
 
 static uint64_t drops(void *ctx, bool exact)
@@ -262,6 +268,7 @@ static int open_engine(struct measure *m)
                              .flush = flush,
                              .record = measure_record,
                              .arm_log = m->arm_log != NULL ? write_arm_log : NULL,
+                             .tap = m->pcap != NULL ? tap : NULL,
                              .drops = drops,
                              .wall = wall,
                              .trace = trace,

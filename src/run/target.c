@@ -236,7 +236,7 @@ void target_attempt_over(struct engine *e, struct target *t, const struct arm_lo
 void target_finish(struct engine *e, struct target *t)
 {
     t->to = e->ops.wall(e->ops.ctx);
-    record_target(e, t);
+    report_target(e, t);
     e->counters.targets_done++;
     target_free(e, t);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads captures: classic pcap, Ethernet or raw IP, TCP segments and ICMP errors in them. Shares
+"""Reads captures: classic pcap, Ethernet, Linux cooked or raw IP, TCP segments and ICMP errors in them. Shares
 nothing with src/, so that it can bear witness about it."""
 
 import ipaddress
@@ -7,12 +7,12 @@ import struct
 from typing import NamedTuple
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE = (1 << bit for bit in range(9))
-_ETHERNET, _RAW = 1, 101
+_ETHERNET, _RAW, _COOKED = 1, 101, 113
 
 
 class Segment(NamedTuple):
     time: float
-    eth_dst: str  # None on a raw link
+    eth_dst: str  # None on other links
     family: int
     src: str
     dst: str
@@ -92,9 +92,8 @@ def _ip(data):
 def tcp_segments(path):
     """Every TCP segment of a capture file, in its order."""
     for time, link, data in packets(path):
-        assert link in (_ETHERNET, _RAW), link
         eth_dst = data[:6].hex(":") if link == _ETHERNET else None
-        data = data[14:] if link == _ETHERNET else data
+        data = data[{_ETHERNET: 14, _RAW: 0, _COOKED: 16}[link] :]
         parts = _ip(data)
         if parts is None or parts[8] != 6:
             continue
