@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "observe/aging.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+/* 32-bit sequence numbers wrap (RFC 9293 3.4). */
+#define SEQ_AT_OR_AFTER(a, b) ((int32_t)((a) - (b)) >= 0)
+
+struct aged {
+    struct list recency; /* in `recent` or `closing` */
+    struct list birth;
+    int64_t heard;       /* the time of the last packet; of a closing flow, when it closed */
+    int64_t born;        /* the time of the first */
+    uint32_t fin_end[2]; /* by direction: the number that acknowledges its FIN */
+    uint32_t isn;        /* of the first SYN forward */
+    uint8_t fin_seen;    /* bit 1 << direction */
+    uint8_t fin_acked;
+    bool isn_known;
+    bool is_closing;
+    struct flow flow; /* as much of it as its chains need */
+};
+
+const char *flow_end_name(enum flow_end why)
+{
+    static const char *const names[FLOW_END_N] = {[FLOW_END_IDLE] = "idle",
+                                                  [FLOW_END_ACTIVE] = "active",
+                                                  [FLOW_END_CLOSED] = "closed",
+                                                  [FLOW_END_END] = "end",
+                                                  [FLOW_END_EVICTED] = "evicted"};
+    return why > 0 && why < FLOW_END_N ? names[why] : "?";
+}
+
+size_t aging_flow_bytes(uint32_t chains)
+{
+    return offsetof(struct aged, flow) + flow_bytes(chains);
+}
+
+int aging_init(struct aging *a, const struct aging_config *config)
+{
+    memset(a, 0, sizeof *a);
+    a->config = *config;
+    if (a->config.flows_most == 0)
+        a->config.flows_most = 1;
+    list_init(&a->recent);
+    list_init(&a->closing);
+    list_init(&a->born);
+    a->now = INT64_MIN;
+    slab_init(&a->slab, aging_flow_bytes(config->chains), a->config.flows_most);
+    return flow_table_init(&a->table, a->config.flows_most, config->key);
+}
+
+void aging_free(struct aging *a)
+{
+    flow_table_free(&a->table);
+    slab_free(&a->slab);
+}
+
+size_t aging_open(const struct aging *a)
+{
+    return a->table.n;
+}
+
+static struct aged *oldest(struct list *ring)
+{
+    return list_empty(ring) ? NULL : LIST_ENTRY(ring->next, struct aged, recency);
+}
+
+static void end(struct aging *a, struct aged *g, enum flow_end why)
+{
+    a->config.ended(a->config.ctx, &g->flow, why);
+    a->stats.ended[why]++;
+    list_remove(&g->recency);
+    list_remove(&g->birth);
+    flow_table_remove(&a->table, &g->flow);
+    slab_put(&a->slab, g);
+}
+
+/* `now` is never before `from`: the unsigned difference is right for any pair of them. */
+static bool is_over(int64_t from, uint64_t span, int64_t now)
+{
+    return (uint64_t)now - (uint64_t)from >= span;
+}
+
+static void age(struct aging *a, int64_t now)
+{
+    struct aged *g;
+    if (now <= a->now)
+        return;
+    a->now = now;
+    while ((g = oldest(&a->closing)) != NULL && is_over(g->heard, a->config.close_ns, now))
+        end(a, g, FLOW_END_CLOSED);
+    while ((g = oldest(&a->recent)) != NULL && is_over(g->heard, a->config.idle_ns, now))
+        end(a, g, FLOW_END_IDLE);
+    while (a->config.active_ns != 0 && !list_empty(&a->born)) {
+        g = LIST_ENTRY(a->born.next, struct aged, birth);
+        if (!is_over(g->born, a->config.active_ns, now))
+            break;
+        end(a, g, g->is_closing ? FLOW_END_CLOSED : FLOW_END_ACTIVE);
+    }
+}
+
+void aging_advance(struct aging *a, rs_wall now)
+{
+    age(a, now.ns);
+}
+
+/* Closing flows go first: they have said what they had to say. */
+static struct aged *make_room(struct aging *a)
+{
+    struct aged *g = oldest(&a->closing);
+    if (g != NULL)
+        end(a, g, FLOW_END_CLOSED);
+    else if ((g = oldest(&a->recent)) != NULL)
+        end(a, g, FLOW_END_EVICTED);
+    return slab_get(&a->slab);
+}
+
+static struct aged *begin(struct aging *a, const struct wire_tuple *tuple)
+{
+    struct aged *g = slab_get(&a->slab);
+    if (g == NULL)
+        g = make_room(a);
+    if (g == NULL)
+        return NULL;
+    flow_init(&g->flow, tuple, a->config.chains);
+    list_append(&a->recent, &g->recency);
+    list_init(&g->birth);
+    if (a->config.active_ns != 0)
+        list_append(&a->born, &g->birth);
+    g->born = g->heard = a->now;
+    flow_table_add(&a->table, &g->flow);
+    a->stats.flows++;
+    if (a->table.n > a->stats.open_most)
+        a->stats.open_most = a->table.n;
+    return g;
+}
+
+static struct aged *find(struct aging *a, const struct wire_tuple *tuple, enum flow_dir *dir)
+{
+    struct flow *f = flow_table_find(&a->table, tuple, dir);
+    return f == NULL ? NULL : (struct aged *)(void *)((char *)f - offsetof(struct aged, flow));
+}
+
+static void heard(struct aging *a, struct aged *g)
+{
+    if (g->is_closing) /* its time runs from the close */
+        return;
+    g->heard = a->now;
+    if (g->recency.next == &a->recent)
+        return;
+    list_remove(&g->recency);
+    list_append(&a->recent, &g->recency);
+}
+
+static void close_flow(struct aging *a, struct aged *g)
+{
+    if (g->is_closing)
+        return;
+    g->is_closing = true;
+    g->heard = a->now;
+    list_remove(&g->recency);
+    list_append(&a->closing, &g->recency);
+}
+
+/* Does this segment open the 5-tuple of a closing flow again? A retransmitted SYN has its number.
+ */
+static bool reopens(const struct aged *g, const struct wire_view *v, enum flow_dir dir)
+{
+    if (!g->is_closing || !(v->have & WIRE_TCP) || v->l4_cksum == WIRE_CKSUM_BAD ||
+        (v->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+        return false;
+    return dir == FLOW_REV || !g->isn_known || v->seq != g->isn;
+}
+
+static void follow_tcp(struct aging *a,
+                       struct aged *g,
+                       const struct wire_view *v,
+                       enum flow_dir dir)
+{
+    uint8_t bit = (uint8_t)(1u << dir), other = (uint8_t)(1u << !dir);
+    if (v->flags & TCP_RST) {
+        close_flow(a, g);
+        return;
+    }
+    if ((v->flags & TCP_SYN) && dir == FLOW_FWD && !g->isn_known) {
+        g->isn = v->seq;
+        g->isn_known = true;
+    }
+    if ((v->flags & TCP_FIN) && !(g->fin_seen & bit)) {
+        g->fin_seen |= bit;
+        g->fin_end[dir] = v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0) + 1;
+    }
+    if ((v->flags & TCP_ACK) && (g->fin_seen & other) &&
+        SEQ_AT_OR_AFTER(v->ack, g->fin_end[other >> 1]))
+        g->fin_acked |= other;
+    if (g->fin_acked == 3)
+        close_flow(a, g);
+}
+
+/* The flow of the packet that an ICMP error quotes; NULL when that is not known. */
+static struct aged *find_quoted(struct aging *a, const struct wire_view *error)
+{
+    struct wire_view quote;
+    enum flow_dir dir;
+    if (!(error->have & WIRE_QUOTE) || !wire_is_icmp_error(error) ||
+        wire_parse(&quote, error->quote, error->quote_bytes, WIRE_PARSE_QUOTE) != 0)
+        return NULL;
+    struct wire_tuple tuple = wire_view_tuple(&quote);
+    return find(a, &tuple, &dir);
+}
+
+static void give(struct aging *a, const struct wire_view *v, rs_wall at)
+{
+    enum flow_dir dir = FLOW_FWD;
+    struct wire_tuple tuple = wire_view_tuple(v);
+    struct aged *g = find(a, &tuple, &dir);
+    bool is_bad = v->l4_cksum == WIRE_CKSUM_BAD;
+    if (g != NULL && reopens(g, v, dir)) {
+        end(a, g, FLOW_END_CLOSED);
+        g = NULL;
+    }
+    if (g != NULL)
+        heard(a, g);
+    else if ((g = begin(a, &tuple)) != NULL)
+        dir = FLOW_FWD;
+    if (g == NULL) {
+        a->stats.lost++;
+        return;
+    }
+    flow_packet(&g->flow, v, dir, at);
+    a->stats.bad_checksum += is_bad;
+    if (is_bad && dir == FLOW_REV && (a->config.chains & CHAIN_BIT(CHAIN_BASIC)))
+        g->flow.bad_checksum_rev++;
+    if ((v->have & WIRE_TCP) && !is_bad)
+        follow_tcp(a, g, v, dir);
+}
+
+void aging_packet(struct aging *a, const struct wire_view *v, rs_wall at)
+{
+    a->stats.packets++;
+    if (at.ns < a->now)
+        a->stats.backwards++;
+    age(a, at.ns);
+    a->stats.fragments += (v->have & (WIRE_FRAGMENT | WIRE_PORTS)) == WIRE_FRAGMENT;
+    struct aged *quoted = find_quoted(a, v);
+    if (quoted == NULL) {
+        give(a, v, at);
+        return;
+    }
+    heard(a, quoted);
+    flow_icmp_error(&quoted->flow, v, at);
+    a->stats.icmp_errors++;
+}
+
+void aging_flush(struct aging *a)
+{
+    struct aged *g;
+    while ((g = oldest(&a->closing)) != NULL)
+        end(a, g, FLOW_END_CLOSED);
+    while ((g = oldest(&a->recent)) != NULL)
+        end(a, g, FLOW_END_END);
+}
