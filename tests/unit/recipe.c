@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "unit/recipe.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,17 @@ static void put_timestamps(struct wire_segment *s, const char **at)
     put_word(s, number(at), 4);
 }
 
+static void put_hex(struct wire_segment *s, const char **at)
+{
+    unsigned byte;
+    int used;
+    for (; isxdigit((unsigned char)**at); *at += 2) {
+        if (sscanf(*at, "%2x%n", &byte, &used) != 1 || used != 2)
+            wrong(*at, "no byte");
+        put(s, byte);
+    }
+}
+
 static void option(struct wire_segment *s, const char **at)
 {
     if (word(at, "mss ")) {
@@ -94,6 +106,8 @@ static void option(struct wire_segment *s, const char **at)
         put_word(s, 0, 8 * blocks);
     } else if (word(at, "opt-")) {
         put_word(s, number(at) << 8 | 2, 2);
+    } else if (word(at, "hex ")) {
+        put_hex(s, at);
     } else {
         wrong(*at, "unknown option");
     }

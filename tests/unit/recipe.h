@@ -9,7 +9,7 @@
  *   ack N     relative to ack_base; sets the ACK field, "." sets the flag
  *   win N     default 65535      urg N      ttl N    default 64      dscp N
  *   <...>     options in this order, padded with zeros: mss N, wscale N, sackOK, TS val N ecr N,
- *             nop, eol, sack N (blocks of zeros), opt-K (no body)
+ *             nop, eol, sack N (blocks of zeros), opt-K (no body), hex BYTES (as they are)
  *   [EWe321]  more flags         [not_ect] [ect0] [ect1] [ce]      bad-cksum
  *
  * Payload: the byte at stream offset i (relative sequence number less 1) is 'a' + i % 26, so that
