@@ -12,6 +12,7 @@
 #define QUESTION "076578616d706c6503636f6d0000010001" /* example.com A IN, at 12 */
 #define A        "c00c000100010000012c0004c0000201"   /* a pointer to it, A IN 300, 192.0.2.1 */
 #define HEAD     "12348180"
+#define A_16     "61616161616161616161616161616161"
 #define OPT      "0000291000000000000000"
 
 struct dns_row {
@@ -79,7 +80,7 @@ static const struct dns_row messages[] = {
      false},
     {"a pointer into the header",
      HEAD "0001000000000000"
-          "c00200010001",
+          "c00400010001",
      false},
     {"a label, then a pointer to that label",
      HEAD "0001000000000000"
@@ -92,6 +93,15 @@ static const struct dns_row messages[] = {
     {"a label of type 01 (RFC 6891 5)",
      HEAD "0001000000000000"
           "410000010001",
+     false},
+    {"a label of type 01 with all its bytes",
+     HEAD "0001000000000000"
+          "40" A_16 A_16 A_16 A_16 "0000010001",
+     false},
+    {"back, and then forward again",
+     HEAD "0000000200000000"
+          "00006300010000000000 03 c01900"
+          "c01700630001000000000000",
      false},
     {"a label of type 10",
      HEAD "0001000000000000"
@@ -146,6 +156,7 @@ static void structure(void **state)
     assert_int_equal(wrong, 0);
 }
 
+#define QUERY    "1234010000010000000000000000020001"
 #define RESPONSE "1234818300010000000000000000020001" /* NXDOMAIN for the root */
 
 static void where_it_counts(void **state)
@@ -154,11 +165,14 @@ static void where_it_counts(void **state)
         {"nothing", "> udp", "dns_response_valid=false"},
         {"in reverse only", "> udp ; payload " RESPONSE, "dns_response_valid=false"},
         {"in reverse", "< udp ; payload " RESPONSE, "dns_response_valid=true"},
-        {"one is enough", "< udp ; payload 00 | < udp ; payload " RESPONSE " | < udp ; payload 00",
+        {"one is enough",
+         "< udp ; payload " QUERY " | < udp ; payload " RESPONSE " | < udp ; payload " QUERY,
          "dns_response_valid=true"},
         {"not whole in the capture", "< udp ; payload " RESPONSE " cut",
          "dns_response_valid=false"},
         {"not UDP and not TCP", "< other ; payload " RESPONSE, "dns_response_valid=false"},
+        {"nor is it with a length before it", "< other ; payload 0011" RESPONSE,
+         "dns_response_valid=false"},
         {"an ICMP error", "< udp ; payload " RESPONSE " icmp", "dns_response_valid=false"},
         {"TCP without the length", "< P. 1:1(0) ack 1 ; payload " RESPONSE,
          "dns_response_valid=false"},

@@ -101,6 +101,8 @@ static void tfo(void **state)
          "> S 0:0(0) | < S. 0:0(0) ack 1 <hex 220a0102030405060708>", NOTHING},
         {"a SYN without ACK in reverse is no answer",
          "> S 0:0(0) <hex 2202> | < S 0:0(0) <hex 2202>", "tfo_ackkind=0 tfo_ack=0"},
+        {"a SYN/ACK forward asks for nothing", "> S. 0:0(0) ack 1 <hex 2202>", NOTHING},
+        {"nor does a SYN in reverse", "< S 0:0(0) <hex 2202> | < S. 0:0(0) ack 1", NOTHING},
         {"payload by the header, captured or not", "> S 0:39(39) <hex 220a0102030405060708> ; cut",
          "tfo_dlen=39"},
         {"UDP", "> udp ; payload 2202", NOTHING},
