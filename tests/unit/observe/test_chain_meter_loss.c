@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The flow meter: loss, reordering and retransmissions, told apart at one point of the path. */
+#include "unit/observe/meter.h"
+
+static void loss_that_stays(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 100);
+    assert_int_equal(f.meter_jump_rev, 1);
+    assert_int_equal(f.meter_lost_oct_fwd, 0);
+    REV(22, "P. 301:401(100) ack 1");
+    assert_int_equal(f.meter_jump_rev, 1);
+    assert_int_equal(f.meter_rtx_rev, 0);
+    assert_int_equal(f.meter_reorder_rev, 0);
+}
+
+/* The first sending was lost before this point; what comes late is the second. */
+static void loss_that_is_made_good(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(36, "P. 101:201(100) ack 1"); /* later than the smallest RTT, 14 ms */
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_rtx_rev, 1);
+    assert_int_equal(f.meter_reorder_rev, 0);
+}
+
+static void reordering_by_time(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(34, "P. 101:201(100) ack 1"); /* sooner than anything lost could have come again */
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_rtx_rev, 0);
+    assert_int_equal(f.meter_reorder_rev, 1);
+    fresh(NULL); /* without a handshake: 3 ms */
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(23, "P. 151:201(50) ack 1");
+    REV(25, "P. 101:151(50) ack 1");
+    assert_int_equal(f.meter_reorder_rev, 1);
+    assert_int_equal(f.meter_rtx_rev, 1);
+}
+
+/* Whatever the times are: the time stamp tells which was sent first. */
+static void reordering_by_time_stamp(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1 <TS val 7 ecr 1>");
+    REV(21, "P. 201:301(100) ack 1 <TS val 7 ecr 1>");
+    REV(90, "P. 101:151(50) ack 1 <TS val 7 ecr 1>");
+    assert_int_equal(f.meter_reorder_rev, 1);
+    REV(91, "P. 151:201(50) ack 1 <TS val 8 ecr 1>");
+    assert_int_equal(f.meter_reorder_rev, 1);
+    assert_int_equal(f.meter_rtx_rev, 1);
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+}
+
+static void retransmissions(void **state)
+{
+    (void)state;
+    handshake("", "");
+    FWD(20, "P. 1:101(100) ack 1");
+    FWD(21, "P. 101:201(100) ack 1");
+    FWD(40, "P. 1:101(100) ack 1");   /* whole */
+    FWD(41, "P. 151:251(100) ack 1"); /* half of it: QoF's rule */
+    assert_int_equal(f.meter_rtx_fwd, 2);
+    assert_int_equal(f.meter_lost_oct_fwd, 0);
+    assert_int_equal(f.meter_jump_fwd, 0);
+    FWD(42, ". 1:1(0) ack 1"); /* no payload, nothing sent again */
+    assert_int_equal(f.meter_rtx_fwd, 2);
+}
+
+/* Fills a gap and repeats what lies beside it. */
+static void half_in_a_gap(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(22, "P. 51:251(200) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_rtx_rev, 1);
+    assert_int_equal(f.meter_reorder_rev, 0);
+}
+
+static void a_gap_is_split(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 401:501(100) ack 1");
+    REV(22, "P. 201:301(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 200);
+    REV(23, "P. 101:201(100) ack 1");
+    REV(24, "P. 301:401(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_jump_rev, 1);
+    assert_int_equal(f.meter_reorder_rev, 3);
+    REV(25, "P. 201:301(100) ack 1");
+    assert_int_equal(f.meter_rtx_rev, 1);
+}
+
+/* Space is bounded: the oldest of four gaps is lost for good, the others can be filled. */
+static void more_gaps_than_are_kept(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:11(10) ack 1");
+    REV(20, "P. 21:31(10) ack 1");
+    REV(20, "P. 41:51(10) ack 1");
+    REV(20, "P. 61:71(10) ack 1");
+    REV(20, "P. 81:91(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 40);
+    REV(21, "P. 31:41(10) ack 1");
+    REV(21, "P. 51:61(10) ack 1");
+    REV(21, "P. 71:81(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 10);
+    assert_int_equal(f.meter_reorder_rev, 3);
+    REV(21, "P. 11:21(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 10);
+    assert_int_equal(f.meter_rtx_rev, 1);
+}
+
+/* A split needs a place as well; the oldest makes room for it. */
+static void a_split_among_full_gaps(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:11(10) ack 1");
+    REV(20, "P. 21:31(10) ack 1");
+    REV(20, "P. 41:51(10) ack 1");
+    REV(20, "P. 81:91(10) ack 1");
+    REV(21, "P. 61:71(10) ack 1"); /* in 51..81, the newest: 11..21 goes */
+    assert_int_equal(f.meter_lost_oct_rev, 40);
+    REV(21, "P. 51:61(10) ack 1");
+    REV(21, "P. 71:81(10) ack 1");
+    REV(21, "P. 31:41(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 10);
+    fresh(NULL);
+    REV(20, "P. 1:11(10) ack 1");
+    REV(20, "P. 41:51(10) ack 1");
+    REV(20, "P. 61:71(10) ack 1");
+    REV(20, "P. 81:91(10) ack 1");
+    REV(21, "P. 21:31(10) ack 1"); /* in the oldest: its lower part goes */
+    assert_int_equal(f.meter_lost_oct_rev, 40);
+    REV(21, "P. 31:41(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 30);
+    REV(21, "P. 11:21(10) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 30);
+}
+
+static void numbers_wrap(void **state)
+{
+    (void)state;
+    base_rev = UINT32_MAX - 150;
+    base_fwd = UINT32_MAX - 20;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(22, "P. 101:201(100) ack 1");
+    REV(50, "P. 101:201(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_reorder_rev, 1);
+    assert_int_equal(f.meter_rtx_rev, 1);
+    FWD(52, ". 1:1(0) ack 101 win 500");
+    FWD(53, ". 1:1(0) ack 301 win 500");
+    assert_int_equal(f.meter_dupack_fwd, 0);
+    assert_int_equal(f.meter_rtt_min_us, 14000);
+}
+
+/* A number from nowhere (another connection's, an attacker's) is no loss of gigabytes. */
+static void a_wild_number(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 1000000001:1000000101(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_jump_rev, 1);
+    REV(22, "P. 101:201(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_rtx_rev, 0);
+}
+
+static void an_rst_moves_nothing(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "R. 70001:70101(100) ack 900");
+    REV(21, "P. 1:101(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_jump_rev, 0);
+    assert_int_equal(f.meter_dupack_rev, 0);
+}
+
+/* The ports are used again. What was lost before stays lost, and is not filled by the new one. */
+static void syn_of_another_connection(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    base_rev += 100000;
+    FWD(1000, "S 100000:100000(0)");
+    REV(1010, "S. 0:0(0) ack 100001");
+    REV(1020, "P. 1:101(100) ack 1");
+    assert_int_equal(f.meter_jump_rev, 1);
+    assert_int_equal(f.meter_lost_oct_rev, 100);
+    assert_int_equal(f.meter_rtx_rev, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(loss_that_stays),
+        CASE(loss_that_is_made_good),
+        CASE(reordering_by_time),
+        CASE(reordering_by_time_stamp),
+        CASE(retransmissions),
+        CASE(half_in_a_gap),
+        CASE(a_gap_is_split),
+        CASE(more_gaps_than_are_kept),
+        CASE(a_split_among_full_gaps),
+        CASE(numbers_wrap),
+        CASE(a_wild_number),
+        CASE(an_rst_moves_nothing),
+        CASE(syn_of_another_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
