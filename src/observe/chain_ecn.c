@@ -9,6 +9,38 @@ static bool has_stamp(const struct seen *s)
     return (s->options.have & OPT_TIMESTAMP) != 0; /* RFC 7323 3 */
 }
 
+/* AE, CWR, ECE as the number that the field writes them: 0b011 is an ECN-setup SYN. */
+static int16_t ecn_bits(unsigned flags)
+{
+    return (int16_t)((flags & (TCP_AE | TCP_CWR | TCP_ECE)) / TCP_ECE);
+}
+
+/* The AE, CWR, ECE of up to four copies of the SYN/ACK, three bits each, the first lowest; bits 12
+ * and 13 count them. */
+static void climb(struct flow *f, int16_t bits)
+{
+    int seen = f->ecn_synack_ladder < 0 ? 0 : (f->ecn_synack_ladder >> 12) + 1;
+    if (seen == 4)
+        return;
+    int list = seen == 0 ? 0 : f->ecn_synack_ladder & 0xfff;
+    f->ecn_synack_ladder = (int16_t)(list | bits << (3 * seen) | seen << 12);
+}
+
+static void syn_segment(struct flow *f, const struct wire_view *v, enum flow_dir dir)
+{
+    int16_t bits = ecn_bits(v->flags);
+    if (dir == FLOW_FWD) {
+        if (f->ecn_syn_bits < 0)
+            f->ecn_syn_bits = bits;
+        return;
+    }
+    climb(f, bits);
+    if (f->ecn_synack_bits >= 0)
+        return;
+    f->ecn_synack_bits = bits;
+    f->ecn_synack_cp = (int16_t)wire_ecn(v);
+}
+
 static void ecn_pathspider_flags(struct flow *f, const struct wire_view *v, enum flow_dir dir)
 {
     uint8_t *flags[2][2][4] = {
@@ -59,8 +91,10 @@ void chain_ecn(struct flow *f, const struct seen *s)
     enum flow_dir dir = s->dir;
     enum segment_kind kind = s->kind;
     ecn_pathspider_flags(f, v, dir);
-    if (kind == KIND_SYN)
+    if (kind == KIND_SYN) {
+        syn_segment(f, v, dir);
         return;
+    }
     bool fwd = dir == FLOW_FWD;
     unsigned cp = wire_ecn(v);
     if (v->flags & TCP_ECE)

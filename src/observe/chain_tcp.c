@@ -2,27 +2,10 @@
  * Chain tcp: handshake, close, and what kind of segment each one is. */
 #include "observe/flow_int.h"
 
-/* AE, CWR, ECE as the number that the field writes them: 0b011 is an ECN-setup SYN. */
-static int16_t ecn_bits(unsigned flags)
-{
-    return (int16_t)((flags & (TCP_AE | TCP_CWR | TCP_ECE)) / TCP_ECE);
-}
-
 /* Hops behind a TTL, from the next usual initial value (64, 128, 255). */
 static int16_t hops(uint8_t ttl)
 {
     return (int16_t)((ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255) - ttl);
-}
-
-/* The AE, CWR, ECE of up to four copies of the SYN/ACK, three bits each, the first lowest; bits 12
- * and 13 count them. */
-static void climb(struct flow *f, int16_t bits)
-{
-    int seen = f->ecn_synack_ladder < 0 ? 0 : (f->ecn_synack_ladder >> 12) + 1;
-    if (seen == 4)
-        return;
-    int list = seen == 0 ? 0 : f->ecn_synack_ladder & 0xfff;
-    f->ecn_synack_ladder = (int16_t)(list | bits << (3 * seen) | seen << 12);
 }
 
 static void syn_segment(struct flow *f, const struct seen *s)
@@ -32,22 +15,19 @@ static void syn_segment(struct flow *f, const struct seen *s)
         if (f->tcp_syn_count_fwd++ == 0) {
             f->tcp_synflags_fwd = v->flags & 0xff;
             f->tcp_ae_syn_fwd = (v->flags & TCP_AE) != 0;
-            f->ecn_syn_bits = ecn_bits(v->flags);
             f->syn_at = s->at.ns;
         }
         return;
     }
-    climb(f, ecn_bits(v->flags));
     if (f->tcp_syn_count_rev++ != 0) {
-        if (ecn_bits(v->flags) != f->ecn_synack_bits)
+        unsigned first = (unsigned)f->tcp_synflags_rev | (f->tcp_ae_syn_rev ? TCP_AE : 0);
+        if ((first ^ v->flags) & (TCP_AE | TCP_CWR | TCP_ECE))
             f->tcp_synack_varies = 1;
         return;
     }
     f->tcp_synack_hops = hops(v->ttl);
     f->tcp_synflags_rev = v->flags & 0xff;
     f->tcp_ae_syn_rev = (v->flags & TCP_AE) != 0;
-    f->ecn_synack_bits = ecn_bits(v->flags);
-    f->ecn_synack_cp = (int16_t)wire_ecn(v);
     f->tcp_synack_ttl = v->ttl;
     /* RFC 6298 3 (Karn): with more than one SYN out, nobody knows which one was answered. */
     if (f->tcp_syn_count_fwd == 1 && s->at.ns >= f->syn_at &&
