@@ -188,9 +188,11 @@ int trace_open_stream(struct trace **out,
     *out = NULL;
     if (f == NULL || (f->t.name = strdup(name)) == NULL) {
         free(f);
+        int rc =
+            rs_fail(err, RS_ENOMEM, "no memory to read %.100s", name); /* may be the stream's */
         if (stream.close != NULL)
             stream.close(stream.ctx);
-        return rs_fail(err, RS_ENOMEM, "no memory to read %.100s", name);
+        return rc;
     }
     f->stream = stream;
     f->t.read = read_file;

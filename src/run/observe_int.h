@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Where the flows of an observer go. A format is one file with one function that fills this in, and
+ * a row in observe.c. */
+#ifndef RS_RUN_OBSERVE_INT_H
+#define RS_RUN_OBSERVE_INT_H
+
+#include "observe/aging.h"
+#include "run/observe.h"
+
+struct observe_writer {
+    void *ctx;
+    /* One flow that has ended. 0, or -RS_E*: it is lost, and no more is given. */
+    int (*flow)(void *ctx, const struct flow *f, enum flow_end why, struct rs_err *err);
+    /* Nothing is to be held back any more; at least once a second. As above. */
+    int (*flush)(void *ctx, struct rs_err *err);
+    /* Writes the rest and frees. 0, or -RS_E*: not all of it has arrived. */
+    int (*close)(void *ctx, struct rs_err *err);
+    uint64_t (*bytes)(void *ctx); /* that have been written */
+};
+
+int observe_open_ndjson(struct observe_writer *w,
+                        const struct observe_options *o,
+                        struct rs_err *err);
+
+#endif
