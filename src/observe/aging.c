@@ -199,16 +199,17 @@ static void follow_tcp(struct aging *a,
         close_flow(a, g);
 }
 
-/* The flow of the packet that an ICMP error quotes; NULL when that is not known. */
-static struct aged *find_quoted(struct aging *a, const struct wire_view *error)
+/* The flow of the packet that an ICMP error quotes; NULL when that is not known. `dir` is the way
+ * that the error goes: against the quoted packet. */
+static struct aged *find_quoted(struct aging *a, const struct wire_view *error, enum flow_dir *dir)
 {
     struct wire_view quote;
-    enum flow_dir dir;
     if (!(error->have & WIRE_QUOTE) || !wire_is_icmp_error(error) ||
         wire_parse(&quote, error->quote, error->quote_bytes, WIRE_PARSE_QUOTE) != 0)
         return NULL;
-    struct wire_tuple tuple = wire_view_tuple(&quote);
-    return find(a, &tuple, &dir);
+    struct wire_tuple answer = wire_view_tuple(&quote);
+    answer = wire_tuple_swap(&answer);
+    return find(a, &answer, dir);
 }
 
 static void give(struct aging *a, const struct wire_view *v, rs_wall at)
@@ -244,13 +245,14 @@ void aging_packet(struct aging *a, const struct wire_view *v, rs_wall at)
         a->stats.backwards++;
     age(a, at.ns);
     a->stats.fragments += (v->have & (WIRE_FRAGMENT | WIRE_PORTS)) == WIRE_FRAGMENT;
-    struct aged *quoted = find_quoted(a, v);
+    enum flow_dir dir;
+    struct aged *quoted = find_quoted(a, v, &dir);
     if (quoted == NULL) {
         give(a, v, at);
         return;
     }
     heard(a, quoted);
-    flow_icmp_error(&quoted->flow, v, at);
+    flow_icmp_error(&quoted->flow, v, dir, at);
     a->stats.icmp_errors++;
 }
 

@@ -106,6 +106,6 @@ enum believed flow_received(struct flow *f, const struct received *r, rs_wall at
     if (!sight->opened || !(r->quote.have & WIRE_TCP_SEQ) || after(sight->acked, r->quote.seq) ||
         !after(sight->sent_end, r->quote.seq))
         return UNBELIEVABLE;
-    flow_icmp_error(f, &r->view, at);
+    flow_icmp_error(f, &r->view, FLOW_REV, at);
     return BELIEVED;
 }

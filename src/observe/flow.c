@@ -127,14 +127,14 @@ void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, r
         remember_seq(f, &s);
 }
 
-void flow_icmp_error(struct flow *f, const struct wire_view *error, rs_wall at)
+void flow_icmp_error(struct flow *f, const struct wire_view *error, enum flow_dir dir, rs_wall at)
 {
     if (f->chains & CHAIN_BIT(CHAIN_BASIC)) {
         stamp(f, at);
-        f->pkt_rev++;
-        f->oct_rev += error->ip_bytes;
+        ++*(dir == FLOW_FWD ? &f->pkt_fwd : &f->pkt_rev);
+        *(dir == FLOW_FWD ? &f->oct_fwd : &f->oct_rev) += error->ip_bytes;
     }
-    if (!(f->chains & CHAIN_BIT(CHAIN_ICMP)))
+    if (dir == FLOW_FWD || !(f->chains & CHAIN_BIT(CHAIN_ICMP)))
         return;
     f->icmp_errors++;
     if (f->icmp_type < 0) {

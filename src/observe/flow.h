@@ -84,10 +84,10 @@ size_t flow_bytes(uint32_t chains);
 void flow_init(struct flow *f, const struct wire_tuple *tuple, uint32_t chains);
 /* One packet of the flow (TCP, UDP, other). */
 void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, rs_wall at);
-/* One ICMP error whose quote belongs to the flow; the caller has judged that it is believable. It
- * counts as a packet in reverse, as with PATHspider, and in the icmp chain; its marks, TTL and the
- * like are not the flow's. */
-void flow_icmp_error(struct flow *f, const struct wire_view *error, rs_wall at);
+/* One ICMP error that quotes a packet of the flow; the caller has judged that it is believable. It
+ * counts as a packet of the direction opposite to the quoted one's, `dir`, as with PATHspider, and,
+ * in reverse, in the icmp chain; its marks, TTL and the like are not the flow's. */
+void flow_icmp_error(struct flow *f, const struct wire_view *error, enum flow_dir dir, rs_wall at);
 
 const char *chain_name(enum chain c);
 /* -1 when there is no such chain. */

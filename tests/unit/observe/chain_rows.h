@@ -92,7 +92,7 @@ static void row_packet(struct flow *f, char *text, int64_t ms)
     if (changes != NULL)
         v = row_changed(v, changes, payload, sizeof payload);
     if (v.have & WIRE_QUOTE)
-        flow_icmp_error(f, &v, (rs_wall){ms * 1000000});
+        flow_icmp_error(f, &v, dir, (rs_wall){ms * 1000000});
     else
         flow_packet(f, &v, dir, (rs_wall){ms * 1000000});
 }

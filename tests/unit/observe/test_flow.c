@@ -175,7 +175,7 @@ static void the_marks_of_an_icmp_error_are_not_the_flows(void **state)
                               .ip_bytes = 56,
                               .icmp_type = 3,
                               .icmp_code = 13};
-    flow_icmp_error(&f, &error, (rs_wall){5});
+    flow_icmp_error(&f, &error, FLOW_REV, (rs_wall){5});
     assert_int_equal(f.pkt_rev, 1);
     assert_int_equal(f.oct_rev, 56);
     assert_int_equal(f.ttl_min_rev, -1);
@@ -190,10 +190,10 @@ static void time_exceeded_is_not_unreachable(void **state)
     (void)state;
     struct wire_view error = {
         .have = WIRE_IP6 | WIRE_ICMP | WIRE_QUOTE, .proto = IP_PROTO_ICMPV6, .icmp_type = 3};
-    flow_icmp_error(&f, &error, (rs_wall){5});
+    flow_icmp_error(&f, &error, FLOW_REV, (rs_wall){5});
     assert_false(f.icmp_unreachable);
     error.icmp_type = 1; /* RFC 4443 3.1 */
-    flow_icmp_error(&f, &error, (rs_wall){6});
+    flow_icmp_error(&f, &error, FLOW_REV, (rs_wall){6});
     assert_true(f.icmp_unreachable);
 }
 
