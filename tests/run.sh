@@ -104,6 +104,7 @@ step readme one python3 tests/check/readme.py build/rawspider
 if [ -z "$quick" ]; then
     $make SAN=1 all >$logs/sanitizers.log 2>&1 # the program for the lab; a failure shows there
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns
+    step pathspider pytest pytest-3 -q -p no:cacheprovider tests/pathspider
     step fuzz fuzzers make fuzz FUZZ_SECONDS="$fuzz_seconds"
     step coverage fuzzers make fuzz-coverage FUZZ_SECONDS="$fuzz_seconds"
     step prove fuzzers make fuzz-prove FUZZ_SECONDS="$fuzz_seconds"
