@@ -32,10 +32,11 @@ enum outcome {
 };
 
 struct arm_log {
-    uint64_t line; /* of the input */
-    uint8_t arm;   /* index in the plugin */
-    uint8_t round; /* 0 the first, in parallel; 1.. confirmation */
-    uint8_t port;  /* which of the target's source ports: 0 is the baseline's in round 0 */
+    uint64_t line;  /* of the input */
+    uint8_t arm;    /* index in the plugin */
+    uint8_t round;  /* 0 the first, in parallel; 1.. confirmation */
+    uint8_t port;   /* which of the target's source ports: 0 is the baseline's in round 0 */
+    uint8_t number; /* of the target's attempts, in the order in which they began, 0 the first */
     uint8_t outcome;
     uint8_t syns_sent;    /* when it ended */
     uint8_t answered_try; /* the SYN try after which the first SYN/ACK or RST came; 0 none */
@@ -61,6 +62,8 @@ struct attempt { /* one attempt: its log entry and its flow record */
 };
 
 const char *outcome_name(enum outcome o);
+/* OUTCOME_N when there is none of that name. */
+enum outcome outcome_find(const char *name);
 /* Whether the outcome says anything about path or peer. */
 bool outcome_is_evidence(enum outcome o);
 /* How far it got: 0 no handshake, 1 handshake, 2 a whole exchange. */

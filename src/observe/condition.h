@@ -94,6 +94,8 @@ struct verdict {
 /* Evaluates; also says measure.incomplete:ARM for arms without evidence and
  * path.multipath_suspected. */
 void cond_evaluate(const struct cond_table *t, const struct evidence *e, struct verdict *out);
+/* Whether a COND_ASK row holds in some attempts, and so asks, or has asked, for more. */
+bool cond_row_asks(const struct cond_table *t, const struct evidence *e, size_t row);
 /* Whether another confirmation round could change what is said: arms disagree, or an `every` row
  * waits for more. */
 bool cond_wants_confirmation(const struct cond_table *t, const struct evidence *e, uint32_t *arms);

@@ -295,6 +295,16 @@ void cond_evaluate(const struct cond_table *t, const struct evidence *e, struct 
     }
 }
 
+bool cond_row_asks(const struct cond_table *t, const struct evidence *e, size_t row)
+{
+    struct arm_summary summary[COND_ARMS];
+    struct scene scene;
+    if (row >= t->n || t->rows[row].layer != COND_ASK)
+        return false;
+    set_scene(t, e, summary, &scene);
+    return holds_in_every(t, row, e, &scene) > 0;
+}
+
 bool cond_wants_confirmation(const struct cond_table *t, const struct evidence *e, uint32_t *arms)
 {
     struct arm_summary summary[COND_ARMS];

@@ -2,6 +2,8 @@
  * What the outcomes of attempts are called and what they are worth. */
 #include "observe/armlog.h"
 
+#include <string.h>
+
 const char *outcome_name(enum outcome o)
 {
     static const char *const names[OUTCOME_N] = {
@@ -20,6 +22,14 @@ const char *outcome_name(enum outcome o)
         [OUTCOME_STOPPED] = "stopped",
     };
     return o < OUTCOME_N ? names[o] : "?";
+}
+
+enum outcome outcome_find(const char *name)
+{
+    for (unsigned o = 0; o < OUTCOME_N; o++)
+        if (strcmp(outcome_name((enum outcome)o), name) == 0)
+            return (enum outcome)o;
+    return OUTCOME_N;
 }
 
 bool outcome_is_evidence(enum outcome o)

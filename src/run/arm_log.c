@@ -15,6 +15,7 @@ void arm_log_attempt(struct record *r,
     record_uint(r, "line", log->line);
     record_strn(r, "input", facts->text, facts->bytes);
     record_attempt(r, arm_name, log);
+    record_uint(r, "attempt", log->number);
     record_uint(r, "port", log->port);
     record_uint(r, "rerun", log->rerun);
     flow_text_address(r, "sip", &log->tuple.src);

@@ -225,6 +225,7 @@ static void init_log(struct engine *e,
     log->port = step->port;
     log->rerun = step->rerun;
     log->round = t->round;
+    log->number = (uint8_t)(t->n_held - 1);
     log->batch_order = (uint16_t)batch_order;
     log->icmp_type = log->icmp_code = -1;
     log->packets_from = log->packets_to = e->packets;

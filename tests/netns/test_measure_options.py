@@ -230,7 +230,9 @@ def test_pcap_out_and_arm_log(lab, folder):
 
     assert essence(file) == essence(seen) and len(essence(file)) > 40
     with open(file + ".arms.ndjson", encoding="utf-8") as stream:
-        arms = [json.loads(line) for line in stream]
+        log = [json.loads(line) for line in stream]
+    arms = [line for line in log if "arm" in line]
+    assert [line["target"] for line in log if "arm" not in line] == ["measured"] * len(jobs)
     assert len(arms) == 2 * len(jobs)
     for arm in arms:
         job = json.loads(arm["input"])
