@@ -2,9 +2,12 @@
  * Trace URIs by libtrace. Live ones are read through its events, which never wait; files directly,
  * since events would keep to the pace of their time stamps. */
 #include <errno.h>
+#include <fcntl.h>
 #include <libtrace.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "net/socket_int.h"
 #include "net/trace_int.h"
@@ -177,9 +180,29 @@ static int uri_fd(const struct trace *t)
     return u->wait_fd;
 }
 
+/* libtrace's own words for these are poor, and it loses memory over them. */
+static int check_file(const char *uri, struct rs_err *err)
+{
+    struct stat st;
+    const char *path = strchr(uri, ':') + 1;
+    if (strcmp(path, "-") == 0)
+        return 0;
+    if (stat(path, &st) < 0 || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0) {
+        int why = errno;
+        int rc = rs_fail_errno(err, why, "cannot open %.100s", path);
+        return why == ENOENT ? -RS_ENOENT : rc;
+    }
+    return S_ISDIR(st.st_mode)
+               ? rs_fail(err, RS_EINVAL, "cannot read %.100s: it is a directory", path)
+               : 0;
+}
+
 static int open_libtrace(struct uri_trace *u, const struct scheme *scheme, struct rs_err *err)
 {
     int snaplen = SNAPLEN, promiscuous = 0;
+    int rc = scheme->kind == SCHEME_FILE ? check_file(u->t.name, err) : 0;
+    if (rc != 0)
+        return rc;
     u->in = trace_create(u->t.name);
     u->packet = trace_create_packet();
     if (u->in == NULL || u->packet == NULL)

@@ -93,6 +93,37 @@ static void finds_the_network_layer(void **state)
     }
 }
 
+/* Whether the host received or sent a frame, and what the interface was, is in cooked headers. */
+static void cooked_headers_say_the_way(void **state)
+{
+    (void)state;
+    static const struct {
+        int link;
+        const char *hex;
+        bool is_cooked;
+        uint16_t packet_type, hardware;
+    } ways[] = {
+        {WIRE_LINK_SLL, "0000 0001 0006 020000000001 0000 0800 45", true, WIRE_LINK_TO_US, 1},
+        {WIRE_LINK_SLL, "0004 fffe 0000 0000000000000000 86dd 60", true, WIRE_LINK_FROM_US,
+         WIRE_ARPHRD_NONE},
+        {WIRE_LINK_SLL2, "0800 0000 00000002 0001 03 06 020000000001 0000 45", true,
+         WIRE_LINK_TO_OTHERS, WIRE_ARPHRD_ETHER},
+        {WIRE_LINK_SLL2, "0800 0000 00000002 0304 04 06 000000000000 0000 45", true,
+         WIRE_LINK_FROM_US, 0x304},
+        {WIRE_LINK_ETHERNET, DST SRC "0800 45", false, 0, 0},
+        {WIRE_LINK_RAW, "45", false, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        uint8_t bytes[64];
+        struct wire_link_view v;
+        size_t n = recipe_hex(ways[i].hex, bytes, sizeof bytes);
+        assert_int_equal(wire_link_parse(&v, ways[i].link, bytes, n), 0);
+        assert_int_equal(v.is_cooked, ways[i].is_cooked);
+        assert_int_equal(v.packet_type, ways[i].packet_type);
+        assert_int_equal(v.hardware, ways[i].hardware);
+    }
+}
+
 static void knows_its_links(void **state)
 {
     (void)state;
@@ -104,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_network_layer),
+        cmocka_unit_test(cooked_headers_say_the_way),
         cmocka_unit_test(knows_its_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
