@@ -24,7 +24,7 @@ CFLAGS  ?= -O2 -g -fstack-protector-strong
 CPPFLAGS += $(if $(findstring -O2,$(CFLAGS)),-D_FORTIFY_SOURCE=2)
 endif
 CFLAGS += -std=c11 $(WARN) $(if $(WERROR),-Werror)
-LIBS := -lnet -ltrace -lpcap -lwandio -lev -ljansson -lmnl
+LIBS := -lnet -ltrace -lpcap -lwandio -lev -ljansson -lmnl -lfixbuf -lglib-2.0
 
 SRC  := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 CLI  := $(wildcard src/cli/*.c)
@@ -51,6 +51,9 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SWITCH_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
+
+# glib's headers are wanted by the one file that calls libfixbuf; they are no business of our warnings.
+$(BUILD)/obj/io/ipfix.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I libfixbuf))
 
 SWITCH_tcpstate := -Wswitch-enum
 SWITCH_observe  := -Wswitch-enum

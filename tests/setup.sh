@@ -22,12 +22,15 @@ build libwandio1-dev   wandio.h
 build libev-dev        ev.h
 build libjansson-dev   jansson.h
 build libmnl-dev       libmnl/libmnl.h
+build pkg-config       pkg-config
+build libfixbuf-dev    libfixbuf
 demo  python3          python3
 demo  iproute2         ip
 demo  nftables         nft
 demo  nginx-light      nginx
 test  python3-pytest   pytest-3
 test  tcpdump          tcpdump
+test  tshark           tshark
 test  curl             curl
 test  bzip2            bzip2
 test  xz-utils         xz
@@ -48,6 +51,7 @@ has() {
         printf '#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <setjmp.h>\n#include <cmocka.h>\n' |
             gcc -E - >/dev/null 2>&1 ;;
     *.h) echo "#include <$1>" | gcc -E - >/dev/null 2>&1 ;;
+    libfixbuf) pkg-config --exists libfixbuf 2>/dev/null ;; # its headers want glib's
     libFuzzer) ls "$(clang -print-runtime-dir 2>/dev/null)"/libclang_rt.fuzzer* >/dev/null 2>&1 ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac

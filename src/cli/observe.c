@@ -101,8 +101,10 @@ static int help(void)
         "or nothing: standard\n"
         "                         input; or a URI of libtrace: pcapfile: erf: int: ring: ...\n"
         "      --list-chains      the chains, their fields, units and meanings\n"
-        "      --output FILE      records; default standard output\n"
-        "      --format FORMAT    of the records (ndjson)\n"
+        "      --output FILE      records; default standard output; with ipfix also a collector: "
+        "tcp:HOST:PORT\n"
+        "      --format FORMAT    of the records: ndjson, or ipfix: basic and meter, named or not, "
+        "and no other chain\n"
         "      --flows N          flows at once (1000000); then the one longest unheard of goes\n"
         "      --idle S           a flow ends when nothing came for S seconds (30)\n"
         "      --close S          or S seconds after both FINs were acknowledged, or an RST (5)\n"
@@ -143,7 +145,7 @@ static const char *set(struct observe_options *o, struct ui *ui, int c)
         return optarg[0] != '\0' ? NULL : "an interface, a file or a URI";
     case OUTPUT:
         o->output = optarg;
-        return optarg[0] != '\0' ? NULL : "a file";
+        return optarg[0] != '\0' ? NULL : "a file, or a collector";
     case FORMAT:
         o->format = optarg;
         return NULL;
@@ -187,6 +189,7 @@ static int choose(int argc, char **argv, struct observe_options *o)
             complain("%s", err.text);
             return EXIT_USAGE;
         }
+    o->chains |= observe_format_chains(o->format);
     if (o->chains == 0) {
         complain("which chains? rawspider observe --list-chains tells; for example: basic tcp ecn");
         return EXIT_USAGE;

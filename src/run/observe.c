@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "run/flow_ipfix.h"
 #include "run/observe_int.h"
 #include "run/packets.h"
 
@@ -25,8 +26,10 @@
 static const struct format {
     const char *name;
     int (*open)(struct observe_writer *w, const struct observe_options *o, struct rs_err *err);
+    uint32_t chains; /* that it cannot do without */
 } formats[] = {
-    {"ndjson", observe_open_ndjson},
+    {"ndjson", observe_open_ndjson, 0},
+    {"ipfix", observe_open_ipfix, FLOW_IPFIX_CHAINS},
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
 
@@ -120,6 +123,12 @@ bool observe_has_format(const char *name, struct rs_err *err)
     }
     rs_fail(err, RS_EINVAL, "there is no format '%.40s'; there are: %s", name, known);
     return false;
+}
+
+uint32_t observe_format_chains(const char *name)
+{
+    const struct format *format = find_format(name);
+    return format != NULL ? format->chains : 0;
 }
 
 void observe_list_chains(void (*line)(void *ctx, const char *text), void *ctx)

@@ -48,6 +48,8 @@ void observe_defaults(struct observe_options *o);
 int observe_chain(const char *name, uint32_t *chains, struct rs_err *err);
 /* Whether there is such a format; if not, the text says which there are. */
 bool observe_has_format(const char *name, struct rs_err *err);
+/* The chains that a format wants in any case. */
+uint32_t observe_format_chains(const char *name);
 /* Gives out all chains, their fields, units and sentences, line by line. */
 void observe_list_chains(void (*line)(void *ctx, const char *text), void *ctx);
 

@@ -21,5 +21,8 @@ struct observe_writer {
 int observe_open_ndjson(struct observe_writer *w,
                         const struct observe_options *o,
                         struct rs_err *err);
+int observe_open_ipfix(struct observe_writer *w,
+                       const struct observe_options *o,
+                       struct rs_err *err);
 
 #endif

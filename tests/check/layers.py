@@ -48,7 +48,7 @@ RULES = {
     "observe": Rule("base wire", PURE + " stdlib"),
     "plugins": Rule("base wire craft tcpstate exchange observe", PURE),
     "net": Rule("base wire", HOST + " ev pcap pcap/* libmnl/* libtrace wandio", {"inject_ip.c": "libnet", "trace_file.c": "stdio_ext"}),
-    "io": Rule("base wire", HOST + " jansson wandio"),
+    "io": Rule("base wire", HOST + " jansson wandio", {"ipfix.c": "fixbuf/*", "ipfix_sink.c": "netdb"}),
     "run": Rule(ALL_BELOW_RUN, HOST),
     "cli": Rule("run io base", HOST),
 }
@@ -121,6 +121,8 @@ PLANTED = [  # file, text, whether it is a breach
     ("net/a.c", "#include <jansson.h>\n", True),
     ("io/a.c", "#include <jansson.h>\n", False),
     ("io/a.c", '#include "net/loop.h"\n', True),
+    ("io/a.c", "#include <fixbuf/public.h>\n", True),
+    ("io/ipfix.c", "#include <fixbuf/public.h>\n", False),
     ("run/a.c", '#include "io/text_int.h"\n', True),
     ("run/a.c", "#include <ev.h>\n", True),
     ("run/a.c", '#include "net/loop.h"\n#include "run/run_int.h"\n', False),

@@ -126,6 +126,7 @@ static void windows_are_scaled_if_both_agree(void **state)
     FWD(21, "R 1:1(0) win 0");                       /* an RST's says nothing */
     assert_int_equal(f.meter_rwin_min_fwd, 60000);
     FWD(22, ". 1:1(0) ack 1 win 0");
+    FWD(23, ". 1:1(0) ack 1 win 3");
     assert_int_equal(f.meter_rwin_min_fwd, 0);
 }
 
@@ -220,6 +221,16 @@ static void size_is_bounded(void **state)
     assert_true(meter <= 344);
 }
 
+static void no_flags_are_flags_too(void **state)
+{
+    (void)state;
+    FWD(0, "none 1:1(0)");
+    FWD(1, "F 1:1(0)");
+    assert_int_equal(f.meter_flags_first_fwd, 0);
+    assert_int_equal(f.meter_flags_union_fwd, 1);
+    assert_true(f.meter_flags_syn_fwd < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +248,7 @@ int main(void)
         CASE(a_keepalive_is_no_duplicate_ack),
         CASE(closed_window),
         CASE(size_is_bounded),
+        CASE(no_flags_are_flags_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

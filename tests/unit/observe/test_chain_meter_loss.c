@@ -218,6 +218,29 @@ static void syn_of_another_connection(void **state)
     assert_int_equal(f.meter_rtx_rev, 0);
 }
 
+static void two_gaps_are_filled_at_once(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(22, "P. 401:501(100) ack 1");
+    REV(23, "P. 101:401(300) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 0);
+    assert_int_equal(f.meter_rtx_rev, 1);
+}
+
+/* Only one of the two has a time stamp: the times decide. */
+static void one_time_stamp_tells_nothing(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1 <TS val 7 ecr 1>");
+    REV(21, "P. 201:301(100) ack 1");
+    REV(22, "P. 101:201(100) ack 1 <TS val 7 ecr 1>");
+    assert_int_equal(f.meter_reorder_rev, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +257,8 @@ int main(void)
         CASE(a_wild_number),
         CASE(an_rst_moves_nothing),
         CASE(syn_of_another_connection),
+        CASE(two_gaps_are_filled_at_once),
+        CASE(one_time_stamp_tells_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

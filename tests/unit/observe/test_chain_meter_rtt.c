@@ -133,6 +133,61 @@ static void a_clock_that_goes_back(void **state)
     assert_int_equal(f.meter_rtt_last_us, 14000);
 }
 
+static void an_old_ack_spoils_nothing(void **state)
+{
+    (void)state;
+    handshake("", "");
+    FWD(20, "P. 1:101(100) ack 1");
+    FWD(21, ". 1:1(0) ack 1");
+    REV(27, ". 1:1(0) ack 101");
+    assert_int_equal(f.meter_rtt_last_us, 11000);
+}
+
+/* Sent again though it had arrived: whatever is said then is no answer to it. */
+static void no_rtt_by_a_needless_retransmission(void **state)
+{
+    (void)state;
+    handshake("", "");
+    FWD(20, "P. 1:101(100) ack 1");
+    REV(30, ". 1:1(0) ack 101");
+    FWD(40, "P. 1:101(100) ack 1");
+    REV(41, ". 1:1(0) ack 101");
+    assert_int_equal(f.meter_rtt_min_us, 14000);
+    FWD(50, "P. 201:301(100) ack 1"); /* nor while something is missing */
+    REV(51, ". 1:1(0) ack 301");
+    assert_int_equal(f.meter_rtt_min_us, 14000);
+}
+
+static void the_last_rtt_needs_both_sides(void **state)
+{
+    (void)state;
+    REV(20, "P. 1:101(100) ack 1 <TS val 15 ecr 100>");
+    FWD(24, ". 1:1(0) ack 101 <TS val 124 ecr 15>");
+    REV(30, "P. 101:201(100) ack 1 <TS val 30 ecr 124>");
+    assert_int_equal(f.meter_rtt_min_us, 10000);
+    assert_true(f.meter_rtt_last_us < 0);
+    fresh(NULL);
+    FWD(20, "P. 1:101(100) ack 1 <TS val 15 ecr 100>");
+    REV(24, ". 1:1(0) ack 101 <TS val 124 ecr 15>");
+    FWD(30, "P. 101:201(100) ack 1 <TS val 30 ecr 124>");
+    assert_int_equal(f.meter_rtt_min_us, 10000);
+    assert_true(f.meter_rtt_last_us < 0);
+}
+
+static void a_stamp_is_timed_once(void **state)
+{
+    (void)state;
+    handshake("<TS val 100 ecr 0>", "<TS val 5 ecr 100>");
+    FWD(20, ". 1:1(0) ack 1 <TS val 120 ecr 5>");
+    REV(29, "P. 1:11(10) ack 1 <TS val 29 ecr 120>"); /* 9 + 4 */
+    FWD(33, ". 1:1(0) ack 11 <TS val 120 ecr 29>");   /* a slow clock: the same stamp */
+    REV(34, "P. 11:21(10) ack 1 <TS val 34 ecr 120>");
+    assert_int_equal(f.meter_rtt_min_us, 13000);
+    FWD(40, ". 1:1(0) ack 21 <TS val 140 ecr 34>");
+    REV(47, "P. 21:31(10) ack 1 <TS val 47 ecr 140>"); /* 7 + 4 */
+    assert_int_equal(f.meter_rtt_min_us, 11000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +200,10 @@ int main(void)
         CASE(rtt_of_pure_acks),
         CASE(rtt_of_a_fin),
         CASE(a_clock_that_goes_back),
+        CASE(an_old_ack_spoils_nothing),
+        CASE(no_rtt_by_a_needless_retransmission),
+        CASE(the_last_rtt_needs_both_sides),
+        CASE(a_stamp_is_timed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
