@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 # Bytes and text in memory, and our own mistakes. No strdup, no memalign: they allocate.
-ANYWHERE = """memcpy memmove memset memcmp memchr memrchr memmem strlen strnlen strcmp strncmp strcasecmp
+ANYWHERE = """memcpy memmove memset memcmp bcmp memchr memrchr memmem strlen strnlen strcmp strncmp strcasecmp
     strncasecmp strchr strrchr strstr strspn strcspn strpbrk strcpy strncpy strtol strtoul strtoull snprintf
     vsnprintf __assert_fail abort __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc"""
 # What compilers put in: stack protector, fortified twins, sanitizers, coverage, fuzzers, switch tables.
