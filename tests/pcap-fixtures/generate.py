@@ -5,8 +5,8 @@
     generate.py [--to DIR] [NAME...]   all, or those whose name has NAME in it
     generate.py --list                 the names
 
-A fixture is a few lines in craft/*_scenes.py. What is expected of it stands in NAME.expect beside the
-capture, is written by hand (or `rawspider verify --update`), and is not touched here."""
+A fixture is a few lines in craft/*_scenes.py. What is expected of it stands in NAME.expect beside
+the capture, is written by hand (or `rawspider verify --update`), and is not touched here."""
 
 import argparse
 import os

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records the fixtures of lab/: one measurement of each middlebox of the lab (tests/netns/lab_plan.py)
-in each family, by `measure --pcap-out`, with its arm log. Needs root, as the lab does.
+"""Records the fixtures of lab/: one measurement of each middlebox (tests/netns/lab_plan.py) in each
+family, by `measure --pcap-out`, with its arm log. Needs root, as the lab does.
 
     record.py [--to DIR] [NAME...]     all, or those whose name has NAME in it
 
-The program is build/rawspider, or what the environment's RAWSPIDER names. Each recording must say what
-the lab's plan says of the box, and the expectation is what the run itself said: a replay must say the
-same. Recordings differ a little every time: they are made anew when the format of captures or logs
-changes, not by tests."""
+The program is build/rawspider, or what the environment's RAWSPIDER names. Each recording must say
+what the lab's plan says of the box, and the expectation is what the run itself said: a replay must
+say the same. Recordings differ a little every time: they are made anew when the format of captures
+or logs changes, not by tests."""
 
 import argparse
 import concurrent.futures
@@ -49,9 +49,10 @@ def check(name, box, record, firewall):
 
 
 def write_expectation(path, about, record):
+    keys = [key for key in ("dip", "dp", "box", "problem", "conditions") if key in record]
     lines = [
         {"about": about, "run": ["classify", "ecn"]},
-        {key: record[key] for key in ("dip", "dp", "box", "problem", "conditions") if key in record},
+        {key: record[key] for key in keys},
     ]
     with open(path, "w", encoding="utf-8") as file:
         for line in lines:

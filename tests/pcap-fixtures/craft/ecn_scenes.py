@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ECN measurements meet: plain and ecn connections to one target, in one capture. Verdicts that
-need repetition have three of each arm. Here: connectivity, negotiation, and what is no evidence."""
+"""What ECN measurements meet: plain and ecn connections to one target, in one capture. Verdicts
+that need repetition have three of each arm. Here: connectivity, negotiation, and what is no
+evidence."""
 
 from scene import Scene, Tcp, collection, ecn, plain, refused, rounds, silence, unmarked
 

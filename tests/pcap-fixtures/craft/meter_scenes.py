@@ -36,7 +36,7 @@ def retransmission(s):
 
 @fixture()
 def loss(s):
-    """The server's second segment is lost before the capture: three duplicate ACKs, then it comes."""
+    """The server's second segment is lost before the capture; three duplicate ACKs bring it."""
     c = begin(s)
     c.answer(1)
     hole = c.reply("A", b"2" * 100, seen=False, arrives=False)

@@ -33,8 +33,8 @@ def _with_checksum(src, dst, proto, data, at):
     """data with the checksum over it and the pseudo-header (RFC 9293 3.1, RFC 8200 8.1)."""
     s, d = _packed(src), _packed(dst)
     four = len(s) == 4
-    tail = struct.pack("!BBH", 0, proto, len(data)) if four else struct.pack("!I3xB", len(data), proto)
-    value = checksum(s + d + tail + data)
+    form, tail = ("!BBH", (0, proto, len(data))) if four else ("!I3xB", (len(data), proto))
+    value = checksum(s + d + struct.pack(form, *tail) + data)
     if proto == UDP and value == 0:
         value = 0xFFFF
     return data[:at] + struct.pack("!H", value) + data[at + 2 :]

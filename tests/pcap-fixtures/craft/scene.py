@@ -2,7 +2,8 @@
 """The vocabulary of fixtures: a scene has a client and a server in one family; connections in it
 know their sequence numbers and time stamps, so that a fixture says only what is special.
 
-    c = Tcp(s); c.syn("EW"); c.synack("E"); c.ack(); c.get(cp="ect0"); c.answer(3, "ect0"); c.close()
+    c = Tcp(s); c.syn("EW"); c.synack("E"); c.ack()
+    c.get(cp="ect0"); c.answer(3, "ect0"); c.close()
 
 The capture is made at the client: what gets lost on the way to the server is in it, what gets lost
 on the way to the client is not. `bits` are the letters of AE, CWR and ECE: N, W, E."""
@@ -18,7 +19,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: fixture.test\r\nConnection: close\r\n\r\n"
 
 
 def collection(prefix=""):
-    """A decorator that notes a fixture, and the list of what it noted: (name, function, form, link)."""
+    """A decorator that notes fixtures, and its notes: a list of (name, function, form, link)."""
     noted = []
 
     def fixture(form="ns", link="raw"):
