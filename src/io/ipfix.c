@@ -29,6 +29,8 @@ struct ipfix {
     struct rs_err error; /* and its text */
 };
 
+#define WAY_ONCE           0
+#define WAY_REVERSIBLE     FB_IE_F_REVERSIBLE
 #define UNITS_NONE         0
 #define UNITS_PACKETS      FB_UNITS_PACKETS
 #define UNITS_OCTETS       FB_UNITS_OCTETS
@@ -36,9 +38,9 @@ struct ipfix {
 #define UNITS_MICROSECONDS FB_UNITS_MICROSECONDS
 
 static fbInfoElement_t own_elements[] = {
-#define IPFIX_OWN(name, enterprise, number, bits, flags, units, sentence)                          \
+#define IPFIX_OWN(name, enterprise, number, bits, semantics, units, way, sentence)                 \
     FB_IE_INIT_FULL(name, enterprise, number, (bits) / 8,                                          \
-                    FB_IE_##flags | UNITS_##units | FB_IE_F_REVERSIBLE |                           \
+                    FB_IE_##semantics | UNITS_##units | WAY_##way |                                \
                         ((bits) > 8 ? FB_IE_F_ENDIAN : 0),                                         \
                     0, 0, FB_UINT_##bits, sentence),
 #include "io/ipfix.def"
@@ -51,13 +53,14 @@ static const struct {
 } members[] = {
 #define IPFIX_ELEMENT(member, type, element, where) {element, sizeof(type), where},
 #include "io/ipfix.def"
-    {"paddingOctets", sizeof((struct ipfix_flow *)0)->padding, INTERNAL}};
+};
 #define N_MEMBERS (sizeof members / sizeof members[0])
 
-static const size_t bytes_of_members = 0
+_Static_assert(sizeof(struct ipfix_flow) == 0
 #define IPFIX_ELEMENT(member, type, element, where) +sizeof(type)
 #include "io/ipfix.def"
-                                       + sizeof((struct ipfix_flow *)0)->padding;
+               ,
+               "struct ipfix_flow must have no holes");
 
 /* Takes a GError for what it is: libfixbuf refuses something. */
 static int refused(GError *error, struct rs_err *err)
@@ -144,10 +147,13 @@ static int start(struct ipfix *x, struct rs_err *err)
     x->model = fbInfoModelAlloc();
     fbInfoModelAddElementArray(x->model, own_elements);
     fbSession_t *session = fbSessionAlloc(x->model);
-    x->buffer = fBufAllocForExport(session, fbExporterAllocFP(x->stream));
+    /* Before there is a buffer: otherwise each goes out now, and again below. */
     int rc = add_templates(x, session, err);
-    if (rc != 0)
+    if (rc != 0) {
+        fbSessionFree(session);
         return rc;
+    }
+    x->buffer = fBufAllocForExport(session, fbExporterAllocFP(x->stream));
     x->pending = true; /* a file without flows has its templates */
     gboolean done = fbSessionExportTemplates(session, &error) &&
                     fBufSetInternalTemplate(x->buffer, TID_INTERNAL, &error);
@@ -167,7 +173,6 @@ static void release(struct ipfix *x)
 
 int ipfix_open(struct ipfix **out, const char *destination, struct rs_err *err)
 {
-    assert(bytes_of_members == sizeof(struct ipfix_flow));
     *out = NULL;
     struct ipfix *x = calloc(1, sizeof *x);
     if (x == NULL)

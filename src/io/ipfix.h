@@ -20,18 +20,7 @@ struct ipfix_ip6 {
 struct ipfix_flow { /* host byte order; what is unknown is 0, if ipfix.def does not say otherwise */
 #define IPFIX_ELEMENT(member, type, element, where) type member;
 #include "io/ipfix.def"
-    uint8_t padding[6]; /* not exported; libfixbuf wants the struct without holes */
 };
-
-/* dateTimeNanoseconds (RFC 7011 6.1.10): seconds since 1900 and a fraction. `ns` since 1970. */
-static inline uint64_t ipfix_ntp(int64_t ns)
-{
-    uint64_t unix_ns = ns > 0 ? (uint64_t)ns : 0;
-    uint64_t seconds = unix_ns / UINT64_C(1000000000) + UINT64_C(2208988800);
-    uint64_t rest = unix_ns % UINT64_C(1000000000);
-    /* Up, so that what a reader cuts off is less than a nanosecond. */
-    return seconds << 32 | ((rest << 32) + UINT64_C(999999999)) / UINT64_C(1000000000);
-}
 
 struct ipfix;
 

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define INITIATOR 1 /* biflowDirection (RFC 5103 6.3): the source sent the first packet */
-
 /* RFC 7011 has no null: 0, which none of these can be when it is known, or which harms nobody. */
 static uint32_t known(int64_t value)
 {
@@ -30,7 +28,6 @@ static uint32_t word_of(const struct wire_addr *a)
 
 static void fill_key(struct ipfix_flow *out, const struct wire_tuple *t)
 {
-    out->ip_version = t->src.family;
     out->protocol = t->proto;
     out->sport = t->sport;
     out->dport = t->dport;
@@ -52,8 +49,6 @@ static void fill_key(struct ipfix_flow *out, const struct wire_tuple *t)
         (out)->ttl_max_##dir = (uint8_t)known((f)->ttl_max_##dir);                                 \
         (out)->payload_octets_##dir = (f)->meter_payload_oct_##dir;                                \
         (out)->payload_packets_##dir = (f)->meter_payload_pkt_##dir;                               \
-        (out)->not_ect_##dir = (f)->meter_not_ect_##dir;                                           \
-        (out)->ect_##dir = (uint64_t)(f)->meter_ect0_##dir + (f)->meter_ect1_##dir;                \
         (out)->ect0_##dir = (f)->meter_ect0_##dir;                                                 \
         (out)->ect1_##dir = (f)->meter_ect1_##dir;                                                 \
         (out)->ce_##dir = (f)->meter_ce_##dir;                                                     \
@@ -104,12 +99,9 @@ unsigned flow_ipfix(struct ipfix_flow *out, const struct flow *f, enum flow_end 
     assert((f->chains & FLOW_IPFIX_CHAINS) == FLOW_IPFIX_CHAINS);
     memset(out, 0, sizeof *out);
     fill_key(out, &f->tuple);
-    out->start_ntp = ipfix_ntp(f->pkt_first);
-    out->end_ntp = ipfix_ntp(f->pkt_last);
     out->start_ms = milliseconds_since_1970(f->pkt_first);
     out->end_ms = milliseconds_since_1970(f->pkt_last);
     out->end_reason = (uint8_t)why; /* the same numbers */
-    out->biflow_direction = INITIATOR;
     FILL(out, f, fwd);
     FILL(out, f, rev);
     unsigned kind = kind_of(f);
