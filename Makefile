@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make            build/rawspider            make check   layers, purity, unit and simulation tests (sanitizers on)
+# make verify     captures against what is expected of them (K=name)   make unreached  conditions that none reaches
 # make bench      figures against peers      make fuzz    each fuzzer for FUZZ_SECONDS     make fuzz-prove
 # make fmt        format the sources         make install DESTDIR= PREFIX=/usr/local
 # make SAN=1      the sanitizer build (build-san); make t T=tcpstate/syn K=name  one test program
@@ -112,6 +113,11 @@ t: # one test program: make t T=tcpstate/syn [K=case]
 	$(Q)$(MAKE) --no-print-directory SAN=1 build-san/tests/unit/$(dir $(T))test_$(notdir $(T))
 	CMOCKA_TEST_FILTER='$(K)' build-san/tests/unit/$(dir $(T))test_$(notdir $(T))
 
+verify: all # the fixtures; K=name: those with it in their name
+	$(Q)$(BUILD)/rawspider verify tests/pcap-fixtures $(K)
+unreached: all # the same, and the condition rows that none of them reaches
+	$(Q)$(BUILD)/rawspider verify --unreached tests/pcap-fixtures
+
 fuzz fuzz-prove fuzz-coverage:
 	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
 bench: all # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
@@ -138,6 +144,6 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all path unit test check layers purity t fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
+.PHONY: all path unit test check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLIO:.o=.d) $(GENO:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/obj/*/*.d)

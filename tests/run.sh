@@ -63,6 +63,9 @@ pytest() { # its last line: 3 failed, 40 passed, 1 skipped, 1 error in 60.00s
                    if (word[i] == "skipped") s = word[i - 1] }
                print p + 0, f + 0, s + 0 }' "$1"
 }
+tap() {
+    awk '/^ok / { p++ } /^not ok / { f++ } /^# unreached: / { f++ } END { print p + 0, f + 0, 0 }' "$1"
+}
 fuzzers() {
     awk '/^fuzz[a-z-]* [a-z0-9]+: FINDING/ { f++ } /^fuzz [a-z0-9]+: no finding/ { p++ }
          /^fuzz-prove [a-z0-9]+:/ { if (/was found$/) p++; else f++ }
@@ -99,11 +102,13 @@ step layers one make layers
 step purity one make purity
 step checks one check_the_checks
 step unit cmocka $make test
+step verify tap make unreached
 step install one install_check
 step readme one python3 tests/check/readme.py build/rawspider
 if [ -z "$quick" ]; then
     $make SAN=1 all >$logs/sanitizers.log 2>&1 # the program for the lab; a failure shows there
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns
+    step runner pytest pytest-3 -q -p no:cacheprovider tests/verify
     step pathspider pytest pytest-3 -q -p no:cacheprovider tests/pathspider
     step fuzz fuzzers make fuzz FUZZ_SECONDS="$fuzz_seconds"
     step coverage fuzzers make fuzz-coverage FUZZ_SECONDS="$fuzz_seconds"
