@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures of the end-to-end tests: one lab for all of them, and the two runs that mostly wait
-(every box, and the impairing path), which begin with the session so that the others fill the time.
+"""Fixtures of the end-to-end tests: one lab for all of them, and the runs that mostly wait
+(every box, and impairing paths), which begin with the session so that the others fill the time.
 """
 
 import os
@@ -15,13 +15,15 @@ from lab import VP4, VP6, Lab
 TABLE_TARGETS = 25  # of each box in each family
 PATH_SPEC = "loss=2,reorder=10,dup=1,delay=50"
 PATH_TARGETS = {"none": 210, "syn_drop": 25, "silent": 25, "reflected": 25}  # in each family
+LOSS_SPEC = "loss=4,reorder=10,dup=2,delay=20"
+LOSS_TARGETS = 3  # of each box in each family
 SMALL_TARGETS = 150  # in each family: the page of one segment, on port 8080
 _notes = []
 
 
 def pytest_collection_modifyitems(items):
     """Who needs a long run comes last: by then it is over."""
-    slow = {"table_run", "path_run"}
+    slow = {"table_run", "path_run", "loss_run"}
     items.sort(key=lambda item: bool(slow & set(getattr(item, "fixturenames", ()))))
 
 
@@ -88,7 +90,7 @@ def _wanted(request, name):
 @pytest.fixture(scope="session", autouse=True)
 def _long_runs(request):
     """Begins the long runs that some collected test is going to ask for."""
-    for name in ("table_run", "path_run"):
+    for name in ("table_run", "path_run", "loss_run"):
         if _wanted(request, name):
             request.getfixturevalue(name)
 
@@ -113,7 +115,23 @@ def path_run(program, session_folder):
         jobs = [job for box, n in PATH_TARGETS.items() for job in own.targets(box, n)]
         small = own.targets("none", SMALL_TARGETS)
         jobs += [dict(job, dp=8080, box="small") for job in small]
-        file = os.path.join(session_folder, "rt-path.pcap")
-        run = LongRun(own, jobs, "-r", "1000", "--output-flows", capture_file=file)
+        files = [os.path.join(session_folder, name) for name in ("path.pcap", "rt-path.pcap")]
+        options = ["-r", "1000", "--output-flows", "--pcap-out", files[0]]
+        run = LongRun(own, jobs, *options, capture_file=files[1])
+        run.pcap_out = files[0]
+        yield run
+        run.outcome
+
+
+@pytest.fixture(scope="session")
+def loss_run(program, session_folder):
+    """Every box behind a forwarder that loses, reorders and duplicates; long answers and short."""
+    with Lab(path=LOSS_SPEC, seed=9) as own:
+        jobs = [job for box in own.boxes for job in own.targets(box, LOSS_TARGETS)]
+        jobs = [dict(job, dp=8080) if i % 3 == 0 else job for i, job in enumerate(jobs)]
+        files = [os.path.join(session_folder, name) for name in ("loss.pcap", "rt-loss.pcap")]
+        options = ["-r", "1000", "--output-flows", "--vantage", "lab", "--pcap-out", files[0]]
+        run = LongRun(own, jobs, *options, capture_file=files[1])
+        run.pcap_out = files[0]
         yield run
         run.outcome
