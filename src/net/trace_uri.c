@@ -61,8 +61,11 @@ static void close_uri(struct trace *t)
 static int explain(struct uri_trace *u, enum rs_code code, const char *what, struct rs_err *err)
 {
     libtrace_err_t e = trace_get_err(u->in);
+    if (u->t.is_live && (e.err_num == EPERM || e.err_num == EACCES))
+        return socket_fail_raw(err, e.err_num, "a capture");
     if (e.err_num > 0) /* an errno */
         return rs_fail_errno(err, e.err_num, "%s %.100s", what, u->t.name);
+    e.problem[strcspn(e.problem, "\n")] = '\0';
     return rs_fail(err, code, "%s %.80s: %.100s", what, u->t.name, e.problem);
 }
 
@@ -81,13 +84,6 @@ static int link_of(libtrace_linktype_t type)
     }
 }
 
-/* libtrace calls loopback captures (a family, then the packet) raw. The first half byte of a packet
- * is its version; that of a family is 0. */
-static bool is_loopback(int link, const uint8_t *bytes, uint32_t n)
-{
-    return link == WIRE_LINK_RAW && n >= 4 && bytes[0] >> 4 == 0;
-}
-
 static void on_frame(struct uri_trace *u)
 {
     libtrace_linktype_t type = TRACE_TYPE_UNKNOWN;
@@ -99,16 +95,17 @@ static void on_frame(struct uri_trace *u)
     const uint8_t *bytes = trace_get_packet_buffer(u->packet, &type, &captured);
     int link = bytes == NULL ? -1 : link_of(type);
     if (link >= 0) {
-        if (is_loopback(link, bytes, captured))
-            link = WIRE_LINK_NULL;
         trace_frame(&u->t, link, bytes, captured, wire_bytes, at);
+        return;
+    }
+    if (type == TRACE_TYPE_UNKNOWN) { /* libtrace would print a line for each */
+        u->t.stats.frames++;
+        u->t.stats.no_link++;
         return;
     }
     uint16_t ethertype = 0;
     uint32_t left = 0;
     const uint8_t *ip = trace_get_layer3(u->packet, &ethertype, &left);
-    if (ip == NULL && type == TRACE_TYPE_UNKNOWN)
-        u->t.stats.no_link++;
     struct trace_packet p = {.at = at,
                              .ip = left > 0 ? ip : NULL,
                              .ip_captured = left,
@@ -120,8 +117,16 @@ static void on_frame(struct uri_trace *u)
 
 static int fail_reading(struct uri_trace *u, struct rs_err *err)
 {
-    enum rs_code code = u->t.is_live ? RS_ESYS : RS_EPROTO;
-    return explain(u, code, "cannot read on in", err);
+    unsigned long long frames = u->t.stats.frames;
+    if (u->t.is_live)
+        return explain(u, RS_ESYS, "cannot capture on with", err);
+    libtrace_err_t e = trace_get_err(u->in);
+    if (e.err_num > 0) /* any errno: of a short read it is what happened to be left there */
+        return rs_fail(err, RS_ETRUNC, "%.100s is cut off inside packet %llu, or cannot be read on",
+                       u->t.name, frames + 1);
+    e.problem[strcspn(e.problem, "\n")] = '\0';
+    return rs_fail(err, RS_EPROTO, "%.80s is damaged behind packet %llu: %.100s", u->t.name, frames,
+                   e.problem);
 }
 
 static int read_file(struct trace *t, int budget, struct rs_err *err)
