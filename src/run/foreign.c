@@ -15,6 +15,7 @@ struct connection {
     struct connection *next; /* in the order of first appearance */
     int arm;
     rs_wall last_syn, last;
+    bool other_syn;       /* sent again with flags of another arm, or of none */
     bool acked_unseen;    /* one side acknowledged what the capture does not have */
     bool client_acked;    /* an ACK of the client's without SYN */
     bool bad_synack;      /* a SYN/ACK that acknowledges nearly our SYN */
@@ -75,11 +76,13 @@ static void from_client(struct foreign *g,
                         const struct wire_view *v,
                         rs_wall at)
 {
-    (void)g;
-    if (v->flags & TCP_SYN)
+    if (v->flags & TCP_SYN) {
         k->last_syn = at;
-    else if ((v->flags & TCP_ACK) && !(v->flags & TCP_RST))
+        /* Kernels give up ECN in later SYNs; what is answered then is no answer to this arm. */
+        k->other_syn |= arm_of_syn(g->c->o->plugin, v) != k->arm;
+    } else if ((v->flags & TCP_ACK) && !(v->flags & TCP_RST)) {
         k->client_acked = true;
+    }
     uint32_t beyond = v->ack - k->a.flow.sight.peer_end;
     if ((v->flags & TCP_ACK) && k->a.flow.sight.answered && beyond != 0 && beyond < LOSS_BYTES)
         k->acked_unseen = true;
@@ -195,6 +198,8 @@ static void judge(struct foreign *g, struct connection *k)
     enum outcome o;
     if (k->acked_unseen)
         o = unknown(k, "packets are missing in the capture");
+    else if (k->other_syn)
+        o = unknown(k, "its SYN was sent again with other flags");
     else if (f->tcp_syn_count_rev == 0)
         o = without_handshake(k, silence);
     else

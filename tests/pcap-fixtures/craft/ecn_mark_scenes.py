@@ -123,6 +123,13 @@ def pattern_mixed_once(s):
 
 
 @fixture()
+def pattern_mixed_alone(s):
+    """Mixed in the only connection: one is too few to call it a pattern."""
+    plain(s)
+    ecn(s, data=["ect0", "not", "ect0"])
+
+
+@fixture()
 def icmp_mark_is_no_data_mark(s):
     """A marked ICMP error about the connection says nothing of the server's marks."""
     plain(s)
@@ -155,25 +162,8 @@ def one_unmarked_segment(s):
     ecn(s, data="not", segments=1)
 
 
-@fixture()
-def blackhole_ect0(s):
-    def lost(s):
-        c = Tcp(s)
-        c.open("EW", "E")
-        start = c.get("ect0", arrives=False)
-        s.wait(1)
-        c.get(seq=start)
-        c.reply("A")
-        c.answer(3, "ect0")
-        c.close()
-
-    rounds(s, plain, lost)
-
-
-@fixture()
-def data_lost_once(s):
-    """ECT(0) data lost in one connection of three: loss, no black hole."""
-    plain(s)
+def first_data_lost(s):
+    """The request is lost marked, and arrives when it is sent again unmarked."""
     c = Tcp(s)
     c.open("EW", "E")
     start = c.get("ect0", arrives=False)
@@ -182,6 +172,25 @@ def data_lost_once(s):
     c.reply("A")
     c.answer(3, "ect0")
     c.close()
+
+
+@fixture()
+def blackhole_ect0(s):
+    rounds(s, plain, first_data_lost)
+
+
+@fixture()
+def data_lost_alone(s):
+    """In the only connection: one is too few to call it a black hole."""
+    plain(s)
+    first_data_lost(s)
+
+
+@fixture()
+def data_lost_once(s):
+    """ECT(0) data lost in one connection of three: loss, no black hole."""
+    plain(s)
+    first_data_lost(s)
     for _ in range(2):
         plain(s)
         ecn(s)

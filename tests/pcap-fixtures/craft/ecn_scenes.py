@@ -28,6 +28,13 @@ def broken_syn_drop(s):
     rounds(s, plain, lambda s: silence(s, "EW"))
 
 
+@fixture()
+def broken_syn_drop_once(s):
+    """One connection of each arm: what a capture has to say is said, there is no asking again."""
+    plain(s)
+    silence(s, "EW")
+
+
 @fixture(form="pcapng")
 def broken_syn_rst_by_host(s):
     rounds(s, plain, lambda s: refused(s, "EW"))
@@ -108,6 +115,18 @@ def offline_icmp(s):
         s.prohibited(c.last)
         c.syn_again(bits)
         s.prohibited(c.last)
+        s.wait(3)
+
+
+@fixture()
+def offline_bad_synack(s):
+    """SYN/ACKs that acknowledge the byte behind the SYN's, in both arms."""
+    for bits in ("", "EW"):
+        c = Tcp(s)
+        c.syn(bits)
+        for number in range(2):
+            c.synack(ack=c.next["client"] + 1, arrives=False)
+            c.syn_again(bits)
         s.wait(3)
 
 
@@ -302,6 +321,54 @@ def incomplete_capture_ends(s):
     c.syn("EW")
     s.wait(0.5)
     Tcp(s, dport=81).syn()
+
+
+@fixture()
+def incomplete_sender_falls_back(s):
+    """The client's kernel gives up ECN in its third SYN (tcp_ecn_fallback), which is answered: not a
+    connection of the ecn arm, and not one of the plain arm."""
+    plain(s)
+    c = Tcp(s)
+    c.syn("EW")
+    c.syn_again("EW")
+    c.syn_again("", after=2)
+    c.synack()
+    c.ack()
+    c.get()
+    c.answer()
+    c.close()
+
+
+@fixture()
+def incomplete_begun_before(s):
+    """Of the ecn connection the capture has no SYN."""
+    plain(s)
+    c = Tcp(s)
+    for side in (c.next, c.got):
+        side["client"], side["server"] = 5_000, 5_000
+    c.get("ect0")
+    c.answer(3, "ect0")
+    c.close()
+
+
+@fixture()
+def incomplete_reset_in_answer(s):
+    """An RST of the server's behind a part of its answer: whole or not, nobody knows."""
+    plain(s)
+    c = Tcp(s)
+    c.open("EW", "E")
+    c.get("ect0")
+    c.answer(2, "ect0")
+    c.reply("R", options=b"")
+
+
+@fixture()
+def incomplete_ends_in_exchange(s):
+    """The capture ends at the request."""
+    plain(s)
+    c = Tcp(s)
+    c.open("EW", "E")
+    c.get("ect0")
 
 
 @fixture()
