@@ -203,6 +203,16 @@ def test_a_capture_without_expectation(copy):
     assert verify(copy).code == 0
 
 
+def test_a_new_expectation_of_nothing(copy):
+    """A capture without packets: that no record comes is expected from then on."""
+    file = copy / f"{MSS}.pcap"
+    file.write_bytes(file.read_bytes()[:24])
+    (copy / f"{MSS}.expect").unlink()
+    assert verify("--update", "--run", "observe mss", copy).code == 0
+    assert len((copy / f"{MSS}.expect").read_text().splitlines()) == 1
+    assert verify(copy).code == 0
+
+
 def test_an_expectation_without_capture(copy):
     (copy / f"{MSS}.pcap").unlink()
     result = verify(copy)
