@@ -110,6 +110,7 @@ if [ -z "$quick" ]; then
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns
     step runner pytest pytest-3 -q -p no:cacheprovider tests/verify
     step pathspider pytest pytest-3 -q -p no:cacheprovider tests/pathspider
+    step ipfix pytest pytest-3 -q -p no:cacheprovider tests/ipfix
     step fuzz fuzzers make fuzz FUZZ_SECONDS="$fuzz_seconds"
     step coverage fuzzers make fuzz-coverage FUZZ_SECONDS="$fuzz_seconds"
     step prove fuzzers make fuzz-prove FUZZ_SECONDS="$fuzz_seconds"
