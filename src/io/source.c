@@ -122,11 +122,15 @@ ssize_t source_read(struct source *s, char *to, size_t n, struct rs_err *err)
     struct pollfd p = {.fd = s->fd, .events = POLLIN};
     if (s->is_waited_for && poll(&p, 1, 0) == 0)
         return -RS_EAGAIN;
-    ssize_t got = read(s->fd, to, n);
+    ssize_t got;
+    while ((got = read(s->fd, to, n)) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (s->is_waited_for)
+            return -RS_EAGAIN;
+        if (errno == EAGAIN) /* a device that somebody made non-blocking */
+            poll(&p, 1, -1);
+    }
     if (got >= 0)
         return got;
-    if (errno == EAGAIN || errno == EINTR)
-        return s->is_waited_for ? -RS_EAGAIN : source_read(s, to, n, err);
     rs_fail_errno(err, errno, "reading %s failed", source_name(s));
     return -RS_ESYS;
 }

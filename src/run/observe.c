@@ -2,6 +2,7 @@
 #include "run/observe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -39,7 +40,8 @@ struct observer {
     struct trace *trace;
     struct aging aging;
     struct observe_writer writer;
-    bool has_writer, has_aging;
+    bool has_writer, has_aging, has_signals;
+    struct sigaction old_actions[2];
     int write_rc; /* of the first write that failed */
     struct rs_err write_err;
     uint64_t records, malformed;
@@ -324,11 +326,17 @@ static int open_all(struct observer *v, struct rs_err *err)
     if (getrandom(&config.key, sizeof config.key, GRND_NONBLOCK) != (ssize_t)sizeof config.key)
         config.key.k0 = (uint64_t)clock_wall().ns;
     const struct format *format = find_format(o->format);
+    /* Before anything else takes the numbers of standard input and output. */
+    if (strcmp(o->input, "-") == 0 && fcntl(STDIN_FILENO, F_GETFD) < 0)
+        return rs_fail(err, RS_ESYS, "standard input is closed: name a file, or redirect one");
     int rc = format != NULL ? format->open(&v->writer, o, err) : -(int)RS_EINVAL;
     v->has_writer = rc == 0;
+    if (rc == 0)
+        rc = take_signals(v->old_actions, err);
+    v->has_signals = v->has_writer && rc == 0;
     if (rc == 0 && aging_init(&v->aging, &config) != 0)
         rc = rs_fail(err, RS_ENOMEM, "no memory for a table of %" PRIu64 " flows", o->flows_most);
-    v->has_aging = v->has_writer && rc == 0;
+    v->has_aging = v->has_signals && rc == 0;
     v->started = clock_mono();
     v->next_tick = rs_mono_add(v->started, RS_SEC);
     return rc != 0 ? rc : packets_open(&v->trace, o->input, &wait, err);
@@ -358,12 +366,8 @@ int observe_run(const struct observe_options *o,
                 struct rs_err *err)
 {
     struct observer v = {.o = o, .ui = ui};
-    struct sigaction old[2];
     err->text[0] = '\0';
-    int rc = take_signals(old, err);
-    if (rc != 0)
-        return rc;
-    rc = open_all(&v, err);
+    int rc = open_all(&v, err);
     if (rc == 0)
         rc = observe(&v, err);
     else if (caught != 0) /* while the pipe had not even brought a header */
@@ -384,6 +388,7 @@ int observe_run(const struct observe_options *o,
            : v.is_cut        ? OBSERVE_LOST
            : v.limit_reached ? OBSERVE_LIMIT
                              : OBSERVE_DONE;
-    give_signals_back(old);
+    if (v.has_signals)
+        give_signals_back(v.old_actions);
     return rc;
 }
