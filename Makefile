@@ -65,11 +65,19 @@ PLUGINS := $(sort $(notdir $(basename $(wildcard src/plugins/*.c))))
 $(BUILD)/gen/registry.c: $(wildcard src/plugins/*.c) src/plugins Makefile
 	@mkdir -p $(@D)
 	@{ echo '/* Generated from src/plugins: one const struct plugin plugin_NAME in NAME.c. */'; \
+	   echo '#include <string.h>'; \
 	   echo '#include "plugins/plugin.h"'; \
 	   for p in $(PLUGINS); do echo "extern const struct plugin plugin_$$p;"; done; \
 	   echo 'const struct plugin *const plugin_registry[] = {'; \
 	   for p in $(PLUGINS); do echo "    &plugin_$$p,"; done; \
-	   echo '    NULL};'; } > $@
+	   echo '    NULL};'; \
+	   echo 'const struct plugin *plugin_find(const char *name)'; \
+	   echo '{'; \
+	   echo '    const struct plugin *const *p = plugin_registry;'; \
+	   echo '    while (*p != NULL && strcmp((*p)->name, name) != 0)'; \
+	   echo '        p++;'; \
+	   echo '    return *p;'; \
+	   echo '}'; } > $@
 
 $(GENO): $(BUILD)/gen/registry.c
 	@mkdir -p $(@D)

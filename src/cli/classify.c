@@ -51,15 +51,6 @@ static void on_notice(void *ctx, const char *text)
         complain("%s", text);
 }
 
-static const struct plugin *find_plugin(const char *name)
-{
-    for (const struct plugin *const *p = plugin_registry; *p != NULL; p++)
-        if (strcmp((*p)->name, name) == 0)
-            return *p;
-    complain("there is no plugin '%s'; rawspider plugins lists them", name);
-    return NULL;
-}
-
 enum { OPTION_OUTPUT = 256, OPTION_FLOWS, OPTION_LOG };
 
 static const struct option long_options[] = {{"output", required_argument, NULL, OPTION_OUTPUT},
@@ -103,9 +94,12 @@ static int options(
         complain("classify takes a plugin and a capture file: rawspider classify ecn FILE");
         return EXIT_USAGE;
     }
-    o->plugin = find_plugin(argv[optind]);
+    o->plugin = plugin_find(argv[optind]);
     o->file = argv[optind + 1];
-    return o->plugin == NULL ? EXIT_USAGE : -1;
+    if (o->plugin != NULL)
+        return -1;
+    complain("there is no plugin '%s'; rawspider plugins lists them", argv[optind]);
+    return EXIT_USAGE;
 }
 
 int command_classify(int argc, char **argv)

@@ -262,14 +262,6 @@ static void help(void)
           stdout);
 }
 
-static const struct plugin *find_plugin(const char *name)
-{
-    for (size_t i = 0; plugin_registry[i] != NULL; i++)
-        if (strcmp(plugin_registry[i]->name, name) == 0)
-            return plugin_registry[i];
-    return NULL;
-}
-
 /* The plugin, and a mode that it knows. */
 static int choose(int argc, char **argv, struct measure_options *o)
 {
@@ -282,7 +274,7 @@ static int choose(int argc, char **argv, struct measure_options *o)
                  argv[optind + 1]);
         return EXIT_USAGE;
     }
-    o->plugin = find_plugin(argv[optind]);
+    o->plugin = plugin_find(argv[optind]);
     if (o->plugin == NULL) {
         complain("there is no plugin '%s'; rawspider plugins lists them", argv[optind]);
         return EXIT_USAGE;

@@ -43,5 +43,6 @@ struct plugin {
 };
 
 extern const struct plugin *const plugin_registry[]; /* NULL at the end */
+const struct plugin *plugin_find(const char *name);  /* NULL: there is none */
 
 #endif

@@ -109,21 +109,13 @@ static void on_verdict(void *ctx,
     verify_reached_add(c->reached, c->plugin, t, evidence, v);
 }
 
-static const struct plugin *find_plugin(const char *name)
-{
-    for (size_t i = 0; plugin_registry[i] != NULL; i++)
-        if (strcmp(plugin_registry[i]->name, name) == 0)
-            return plugin_registry[i];
-    return NULL;
-}
-
 static int classify(struct expect *e,
                     const char *capture,
                     const char *name,
                     struct reached *reached,
                     struct rs_err *err)
 {
-    struct classification c = {.e = e, .reached = reached, .plugin = find_plugin(name)};
+    struct classification c = {.e = e, .reached = reached, .plugin = plugin_find(name)};
     struct classify_sink sink = {&c, on_record, on_verdict, on_notice};
     struct classify_options o = {.plugin = c.plugin, .file = capture};
     struct classify_result result;
