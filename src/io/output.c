@@ -68,8 +68,8 @@ static int explain_write(const struct output *out, int errno_value, struct rs_er
     case EDQUOT:
         return rs_fail(
             err, RS_ESYS,
-            "writing to %s failed: no space left (disk or quota); free some, and measure the "
-            "targets behind the last whole record again",
+            "writing to %s failed: no space left (disk or quota); free some, and do again what "
+            "comes after the last whole record",
             out->name);
     case EFBIG:
         return rs_fail(err, RS_ESYS, "writing to %s failed: file too large (see ulimit -f)",
