@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The README against the program: readme.py build/rawspider prints what it leaves out; exit 1 then.
 
-Every option of `measure`, every command, and every condition of every plugin (by its last word) has
+Every option of the commands that have some, every command, and every condition of every plugin (by its last word) has
 to be named, and the CI's command has to be the README's."""
 import pathlib
 import re
@@ -21,10 +21,11 @@ def main():
         return done.stdout
 
     missing = []
-    for line in ask("measure", "--help").splitlines():
-        option = re.match(r"  (?:-(\w),|   ) --([\w-]+)", line)
-        if option and not {f"-{option[1]}", f"--{option[2]}"} & words:
-            missing.append(f"option --{option[2]}")
+    for name in ("measure", "classify", "observe", "verify"):
+        for line in ask(name, "--help").splitlines():
+            option = re.match(r"  (?:-(\w), *|    |)--([\w-]+)", line)
+            if option and option[2] != "help" and not {f"-{option[1]}", f"--{option[2]}"} & words:
+                missing.append(f"option --{option[2]} of {name}")
     for line in ask("--help").splitlines():
         command = re.match(r"  (\w+) {2,}", line)
         if command and command[1] not in words:
