@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/clock.h"
@@ -44,7 +45,7 @@ struct observer {
     struct sigaction old_actions[2];
     int write_rc; /* of the first write that failed */
     struct rs_err write_err;
-    uint64_t records, malformed;
+    uint64_t frames, records, malformed;
     rs_mono started, next_tick;
     bool limit_reached, is_cut;
 };
@@ -227,9 +228,7 @@ static int batch(const struct observer *v)
 {
     if (v->o->frames_most == 0)
         return BATCH;
-    struct trace_stats s;
-    trace_stats(v->trace, &s);
-    uint64_t left = v->o->frames_most > s.frames ? v->o->frames_most - s.frames : 0;
+    uint64_t left = v->o->frames_most - v->frames;
     return left < BATCH ? (int)left : BATCH;
 }
 
@@ -243,6 +242,7 @@ static int read_all(struct observer *v, struct rs_err *err)
             return 0;
         }
         rc = trace_read(v->trace, on_packet, v, budget, err);
+        v->frames += rc > 0 ? (uint64_t)rc : 0;
         if (rc == 0)
             pass_time(v);
         tick(v);
@@ -312,6 +312,14 @@ static void summarize(struct observer *v)
         v->is_cut = true;
 }
 
+/* Opening the output empties it: that must not be what is to be read. */
+static bool is_same_file(const char *input, const char *output)
+{
+    struct stat in, out;
+    return output != NULL && stat(input, &in) == 0 && stat(output, &out) == 0 &&
+           S_ISREG(in.st_mode) && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
 static int open_all(struct observer *v, struct rs_err *err)
 {
     const struct observe_options *o = v->o;
@@ -329,6 +337,8 @@ static int open_all(struct observer *v, struct rs_err *err)
     /* Before anything else takes the numbers of standard input and output. */
     if (strcmp(o->input, "-") == 0 && fcntl(STDIN_FILENO, F_GETFD) < 0)
         return rs_fail(err, RS_ESYS, "standard input is closed: name a file, or redirect one");
+    if (is_same_file(o->input, o->output))
+        return rs_fail(err, RS_EINVAL, "--output %.100s would overwrite the input", o->output);
     int rc = format != NULL ? format->open(&v->writer, o, err) : -(int)RS_EINVAL;
     v->has_writer = rc == 0;
     if (rc == 0)

@@ -211,3 +211,10 @@ def test_output_that_cannot_be_written(save, folder):
     done = observe("-i", path, "basic", stdout=writer).check(1)
     os.close(writer)
     assert "the program that read it has ended" in done.err
+
+
+def test_the_output_is_not_the_input(save):
+    path = save(pcap(FRAMES))
+    done = observe("-i", path, "--output", path, "basic").check(1)
+    assert "would overwrite the input" in done.err
+    assert open(path, "rb").read() == pcap(FRAMES)
