@@ -301,11 +301,17 @@ def test_a_collector_that_goes_away(many, behaviour):
     assert b"flows from here on are lost" in done.stderr
 
 
-def test_a_collector_that_goes_away_before_the_last_message(tmp_path):
+def die_with_the_message_unread(_, connection):
+    connection.recv(1, socket.MSG_PEEK)
+    time.sleep(0.3)
+
+
+@pytest.mark.parametrize("behaviour", [lambda *_: None, die_with_the_message_unread])
+def test_a_collector_that_goes_away_before_the_last_message(tmp_path, behaviour):
     """All fits into one message, which is sent at the end: TCP takes it, and nobody reads it."""
     path = tmp_path / "one.pcap"
     path.write_bytes(p.pcap(CAPTURES["ipv4"]))
-    collector = Collector(lambda *_: None)
+    collector = Collector(behaviour)
     done = observe("-i", str(path), "--format", "ipfix", "--output", f"tcp:127.0.0.1:{collector.port}", code=1)
     assert b"flows from here on are lost" in done.stderr
 
