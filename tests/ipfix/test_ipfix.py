@@ -227,9 +227,9 @@ def test_tshark_finds_nothing_malformed(capture, tmp_path):
 class Collector:
     """Takes connections on a port of its own and reads as `behaviour` says."""
 
-    def __init__(self, behaviour, family=socket.AF_INET):
+    def __init__(self, behaviour, family=socket.AF_INET, buffer=4096):
         self.socket = socket.socket(family, socket.SOCK_STREAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         self.socket.listen(1)
         self.port = self.socket.getsockname()[1]
@@ -311,7 +311,7 @@ def test_a_collector_that_goes_away_before_the_last_message(tmp_path, behaviour)
     """All fits into one message, which is sent at the end: TCP takes it, and nobody reads it."""
     path = tmp_path / "one.pcap"
     path.write_bytes(p.pcap(CAPTURES["ipv4"]))
-    collector = Collector(behaviour)
+    collector = Collector(behaviour, buffer=65536)  # its host confirms all of it
     done = observe("-i", str(path), "--format", "ipfix", "--output", f"tcp:127.0.0.1:{collector.port}", code=1)
     assert b"flows from here on are lost" in done.stderr
 
