@@ -134,8 +134,26 @@ const char *object_str(struct objects *o, const char *key, size_t *n)
     return json_is_string(value) ? json_string_value(value) : "";
 }
 
+/* The flags of input lines (job_json.c): numbers as reals, or 2^64-1 would be refused. */
+static bool is_object(const char *text, size_t n)
+{
+    json_t *value = json_loadb(text, n, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
+    bool is = json_is_object(value) && text[0] == '{' && text[n - 1] == '}';
+    json_decref(value);
+    return is;
+}
+
+const char *object_json(struct objects *o, const char *key, size_t *n)
+{
+    const char *text = object_str(o, key, n);
+    if (!is_object(text, *n))
+        object_wrong(o, key, "the text of a JSON object");
+    return text;
+}
+
 rs_wall object_time(struct objects *o, const char *key)
 {
+    const int64_t seconds_most = INT64_MAX / (int64_t)RS_SEC - 1;
     struct tm tm = {0};
     unsigned us;
     int end = 0;
@@ -145,13 +163,15 @@ rs_wall object_time(struct objects *o, const char *key)
     const char *text = object_str(o, key, NULL);
     int got = sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d.%6u%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
                      &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &us, &end);
-    if (got != 7 || text[end] != '\0' || end != 26) {
-        object_wrong(o, key, "a time as YYYY-MM-DD HH:MM:SS.ffffff");
-        return (rs_wall){0};
-    }
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    return (rs_wall){((int64_t)timegm(&tm) * 1000000 + us) * 1000};
+    int64_t seconds = got == 7 ? (int64_t)timegm(&tm) : 0;
+    if (got != 7 || text[end] != '\0' || end != 26 || us > 999999 || seconds > seconds_most ||
+        seconds < -seconds_most) {
+        object_wrong(o, key, "a time as YYYY-MM-DD HH:MM:SS.ffffff, from 1678 to 2261");
+        return (rs_wall){0};
+    }
+    return (rs_wall){seconds * (int64_t)RS_SEC + us * 1000};
 }
 
 struct wire_addr object_addr(struct objects *o, const char *key)

@@ -34,6 +34,8 @@ uint64_t object_uint(struct objects *o, const char *key, uint64_t most);
 int64_t object_int(struct objects *o, const char *key, int64_t least, int64_t most);
 bool object_bool(struct objects *o, const char *key);
 const char *object_str(struct objects *o, const char *key, size_t *n); /* n may be NULL */
+/* A text that is a JSON object, brace to brace. */
+const char *object_json(struct objects *o, const char *key, size_t *n);
 /* "YYYY-MM-DD HH:MM:SS.ffffff"; null is 0, unknown. */
 rs_wall object_time(struct objects *o, const char *key);
 /* An address as text; null is family 0. */

@@ -8,14 +8,12 @@
 
 #define ETHERTYPE_IP4 0x0800u
 #define ETHERTYPE_IP6 0x86ddu
-#define SECONDS_MOST  INT64_C(9223372035) /* 2262: the last that rs_wall holds */
+#define SECONDS_MOST  INT64_C(4611686017) /* 1823 to 2116: any two can be subtracted */
 
 rs_wall trace_time(int64_t seconds, int64_t nanoseconds)
 {
-    if (seconds > SECONDS_MOST)
-        return (rs_wall){INT64_MAX};
-    if (seconds < -SECONDS_MOST)
-        return (rs_wall){INT64_MIN + 1};
+    if (seconds > SECONDS_MOST || seconds < -SECONDS_MOST)
+        return (rs_wall){(seconds > 0 ? SECONDS_MOST : -SECONDS_MOST) * (int64_t)RS_SEC};
     if (nanoseconds < 0 || nanoseconds >= (int64_t)RS_SEC) /* a damaged stamp */
         nanoseconds = nanoseconds < 0 ? 0 : (int64_t)RS_SEC - 1;
     return (rs_wall){seconds * (int64_t)RS_SEC + nanoseconds};

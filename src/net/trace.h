@@ -33,7 +33,7 @@ enum trace_way {
 };
 
 struct trace_packet {
-    rs_wall at;
+    rs_wall at;             /* of any two, the difference is an int64_t too */
     const uint8_t *ip;      /* the first byte of the IP header; readable during the call only */
     uint32_t ip_captured;   /* bytes at ip, link-layer padding included */
     uint32_t link_captured; /* bytes of the frame that were captured */

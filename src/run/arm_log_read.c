@@ -89,9 +89,7 @@ static void read_target(struct objects *o, struct logged_target *t)
     f->line = object_uint(o, "line", UINT64_MAX);
     f->is_json = object_has(o, "input");
     if (f->is_json) {
-        const char *text = object_str(o, "input", &n);
-        if (n < 2 || text[0] != '{' || text[n - 1] != '}')
-            object_wrong(o, "input", "the text of a JSON object");
+        const char *text = object_json(o, "input", &n);
         t->text = copy(text, n);
     } else {
         t->text = object_hex(o, "input_hex", &n);
