@@ -48,7 +48,7 @@ int aging_init(struct aging *a, const struct aging_config *config)
     list_init(&a->born);
     a->now = INT64_MIN;
     slab_init(&a->slab, aging_flow_bytes(config->chains), a->config.flows_most);
-    return flow_table_init(&a->table, a->config.flows_most, config->key);
+    return flow_table_init(&a->table, 0, config->key);
 }
 
 void aging_free(struct aging *a)

@@ -33,8 +33,30 @@ static size_t slot_of(const struct flow_table *t, const struct wire_tuple *p)
     return (size_t)(h ^ (h >> 32)) & (t->buckets - 1);
 }
 
+/* Twice the buckets. Without memory for them the lists grow longer instead. */
+static void grow(struct flow_table *t)
+{
+    struct flow_table larger = *t;
+    larger.buckets *= 2;
+    larger.bucket = calloc(larger.buckets, sizeof *larger.bucket);
+    if (larger.bucket == NULL)
+        return;
+    for (size_t i = 0; i < t->buckets; i++) {
+        for (struct flow *f = t->bucket[i], *next; f != NULL; f = next) {
+            struct flow **to = &larger.bucket[slot_of(&larger, &f->tuple)];
+            next = f->table_next;
+            f->table_next = *to;
+            *to = f;
+        }
+    }
+    free(t->bucket);
+    *t = larger;
+}
+
 void flow_table_add(struct flow_table *t, struct flow *f)
 {
+    if (t->n >= t->buckets)
+        grow(t);
     size_t slot = slot_of(t, &f->tuple);
     f->table_next = t->bucket[slot];
     t->bucket[slot] = f;

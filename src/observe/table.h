@@ -16,7 +16,8 @@ struct flow_table {
     struct rs_key key;
 };
 
-/* Makes a table for about `expected` flows. 0 or -RS_ENOMEM. */
+/* Makes a table for `expected` flows; it grows when there are more, since buckets that nobody needs
+ * are so many cache misses. 0 or -RS_ENOMEM. */
 int flow_table_init(struct flow_table *t, size_t expected, struct rs_key key);
 void flow_table_free(struct flow_table *t); /* the flows themselves are the caller's */
 /* A flow with that tuple must not be in the table. */
