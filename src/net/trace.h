@@ -37,7 +37,7 @@ struct trace_packet {
     const uint8_t *ip;      /* the first byte of the IP header; readable during the call only */
     uint32_t ip_captured;   /* bytes at ip, link-layer padding included */
     uint32_t link_captured; /* bytes of the frame that were captured */
-    uint32_t wire_bytes;    /* bytes of the frame as it was on the link */
+    uint32_t wire_bytes;    /* bytes of the frame as it was on the link; by libtrace: as captured */
     uint16_t ethertype;     /* 0x0800 or 0x86dd */
     enum trace_way way;
 };

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cursor.h"
 #include "net/socket_int.h"
 #include "net/trace_int.h"
 #include "wire/link.h"
@@ -69,7 +70,7 @@ static int explain(struct uri_trace *u, enum rs_code code, const char *what, str
     return rs_fail(err, code, "%s %.80s: %.100s", what, u->t.name, e.problem);
 }
 
-/* Of libtrace's link types those that wire/link.h reads as well; -1: leave it to libtrace. */
+/* Of libtrace's link types those that wire/link.h reads as well; -1: none of them. */
 static int link_of(libtrace_linktype_t type)
 {
     switch ((int)type) {
@@ -79,38 +80,92 @@ static int link_of(libtrace_linktype_t type)
         return WIRE_LINK_SLL;
     case TRACE_TYPE_NONE:
         return WIRE_LINK_RAW;
+    case TRACE_TYPE_OPENBSD_LOOP:
+        return WIRE_LINK_LOOP;
     default:
         return -1;
     }
+}
+
+/* LLC with SNAP (RFC 1042): AA AA 03 00 00 00, then an Ethernet type. */
+static bool pass_snap(struct cursor *c, uint16_t *type)
+{
+    static const uint8_t snap[6] = {0xaa, 0xaa, 3};
+    const uint8_t *head;
+    return get_bytes(c, sizeof snap, &head) && memcmp(head, snap, sizeof snap) == 0 &&
+           get_be16(c, type);
+}
+
+/* PPP in HDLC-like framing (RFC 1662 3.1; FF 03 may be left out) or Cisco's HDLC (an address, 0, an
+ * Ethernet type). */
+static bool pass_serial(struct cursor *c, uint16_t *type)
+{
+    uint16_t head;
+    if (!get_be16(c, &head))
+        return false;
+    if (head == 0x0f00 || head == 0x8f00)
+        return get_be16(c, type);
+    if (head == 0xff03 && !get_be16(c, &head))
+        return false;
+    *type = head == 0x0021 ? 0x0800 : head == 0x0057 ? 0x86dd : 0;
+    return true;
+}
+
+/* The link types of traces from ATM and SONET links. libtrace's own readers of headers run past the
+ * end of damaged packets, and into NULL. False: no network layer. */
+static bool find_network(libtrace_linktype_t type, struct cursor *c, uint16_t *ethertype)
+{
+    switch ((int)type) {
+    case TRACE_TYPE_HDLC_POS:
+    case TRACE_TYPE_POS:
+    case TRACE_TYPE_PPP:
+        return pass_serial(c, ethertype);
+    case TRACE_TYPE_ATM:
+    case TRACE_TYPE_AAL5:
+        return cursor_skip(c, 4) && pass_snap(c, ethertype); /* behind the cell's header */
+    case TRACE_TYPE_LLCSNAP:
+        return pass_snap(c, ethertype);
+    default:
+        return false;
+    }
+}
+
+/* libtrace asserts what a damaged file may say: that a frame was shorter than 64 KiB on the wire,
+ * and that pcap's link type is one of few. So its cache gets a length that is short enough (ours is
+ * that of the capture), and unknown types are turned away before it looks at them. */
+static bool make_safe(libtrace_packet_t *packet)
+{
+    packet->wire_length = LIBTRACE_PACKET_BUFSIZE - 1;
+    return packet->type > 0 && (unsigned)packet->type < TRACE_RT_LAST;
 }
 
 static void on_frame(struct uri_trace *u)
 {
     libtrace_linktype_t type = TRACE_TYPE_UNKNOWN;
     uint32_t captured = 0;
-    struct timespec ts = trace_get_timespec(u->packet);
-    rs_wall at = trace_time(ts.tv_sec, ts.tv_nsec);
-    size_t wire = trace_get_wire_length(u->packet);
-    uint32_t wire_bytes = wire < UINT32_MAX ? (uint32_t)wire : UINT32_MAX;
-    const uint8_t *bytes = trace_get_packet_buffer(u->packet, &type, &captured);
-    int link = bytes == NULL ? -1 : link_of(type);
-    if (link >= 0) {
-        trace_frame(&u->t, link, bytes, captured, wire_bytes, at);
-        return;
-    }
-    if (type == TRACE_TYPE_UNKNOWN) { /* libtrace would print a line for each */
+    const uint8_t *bytes = NULL;
+    if (make_safe(u->packet))
+        bytes = trace_get_packet_buffer(u->packet, &type, &captured);
+    if (bytes == NULL || type == TRACE_TYPE_UNKNOWN) {
         u->t.stats.frames++;
         u->t.stats.no_link++;
         return;
     }
+    struct timespec ts = trace_get_timespec(u->packet);
+    rs_wall at = trace_time(ts.tv_sec, ts.tv_nsec);
+    int link = link_of(type);
+    if (link >= 0) {
+        trace_frame(&u->t, link, bytes, captured, captured, at);
+        return;
+    }
+    struct cursor c = {bytes, captured};
     uint16_t ethertype = 0;
-    uint32_t left = 0;
-    const uint8_t *ip = trace_get_layer3(u->packet, &ethertype, &left);
+    bool found = find_network(type, &c, &ethertype);
     struct trace_packet p = {.at = at,
-                             .ip = left > 0 ? ip : NULL,
-                             .ip_captured = left,
+                             .ip = found ? c.at : NULL,
+                             .ip_captured = found ? (uint32_t)c.left : 0,
                              .link_captured = captured,
-                             .wire_bytes = wire_bytes,
+                             .wire_bytes = captured,
                              .ethertype = ethertype};
     trace_network(&u->t, &p);
 }

@@ -111,6 +111,8 @@ LINKS = {  # name: (link type, what stands before the packet)
     "null-big-endian": (NULL, lambda p: struct.pack(">I", _family(p, 28))),
     "loop": (LOOP, lambda p: struct.pack(">I", _family(p, 24))),
     "cooked": (COOKED, lambda p: bytes.fromhex("000000010006020000000001") + b"\0\0" + _type(p)),
+    "ppp": (None, lambda p: b"\xff\x03\0" + (b"\x21" if p[0] >> 4 == 4 else b"\x57")),
+    "hdlc": (None, lambda p: b"\x0f\0" + _type(p)),
     "cooked2": (COOKED2, lambda p: _type(p) + bytes.fromhex("00000000000200010006020000000001") + b"\0\0"),
 }
 
@@ -147,13 +149,14 @@ def pcapng(frames, link=ETHERNET, endian="<", nano=False):
     return out
 
 
-def erf(frames):
-    """Endace's format, type 2 (Ethernet); the fraction of a second is rounded up, as a reader that
-    cuts would lose a nanosecond."""
+def erf(frames, kind=2):
+    """Endace's format: type 2 is Ethernet, 1 a serial line; the fraction of a second is rounded up,
+    as a reader that cuts would lose a nanosecond."""
     out = b""
     for at, frame in frames:
         stamp = at // S << 32 | -(-(at % S << 32) // S)
-        body = b"\0\0" + frame + b"\0" * (-(18 + len(frame)) % 8)
+        body = (b"\0\0" if kind == 2 else b"") + frame
+        body += b"\0" * (-(16 + len(body)) % 8)
         out += struct.pack("<Q", stamp)
-        out += struct.pack("!BBHHH", 2, 4, 16 + len(body), 0, len(frame) + 4) + body
+        out += struct.pack("!BBHHH", kind, 4, 16 + len(body), 0, len(frame) + 4) + body
     return out

@@ -218,3 +218,13 @@ def test_the_output_is_not_the_input(save):
     done = observe("-i", path, "--output", path, "basic").check(1)
     assert "would overwrite the input" in done.err
     assert open(path, "rb").read() == pcap(FRAMES)
+
+
+@pytest.mark.parametrize("write, prefix", [(pcap, "pcapfile:"), (erf, "erf:")])
+def test_lengths_that_libtrace_asserts_about(save, write, prefix):
+    """A frame of 1 MiB on the wire, a link type out of this world: the file's fault, not ours."""
+    data = bytearray(write(FRAMES))
+    data[24 + 12 : 24 + 16] = b"\0\0\x10\0"
+    assert observe("-i", prefix + save(bytes(data)), "basic").code in (0, 4)
+    data[20:24] = b"\x11\0\xff\0"
+    assert observe("-i", prefix + save(bytes(data)), "basic").code in (0, 1, 4)

@@ -61,7 +61,7 @@ def test_formats(save, expected, write, nano, endian):
 
 
 @pytest.mark.parametrize("write", [pcap, pcapng])
-@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("link", [name for name in LINKS if LINKS[name][0] is not None])
 def test_links(save, expected, link, write):
     file = save(write(frames(sample(), link), link=LINKS[link][0]))
     assert observe("-i", file, *CHAINS).check().out == expected
@@ -131,6 +131,12 @@ def test_pcapfile_uri_big_endian_and_compressed(save, expected):
 def test_erf_uri(save, expected):
     assert observe("-i", f"erf:{save(erf(FRAMES))}", *CHAINS).check().out == expected
     file = save(gzip.compress(erf(FRAMES)))
+    assert observe("-i", f"erf:{file}", *CHAINS).check().out == expected
+
+
+@pytest.mark.parametrize("link", ["ppp", "hdlc"])
+def test_erf_of_serial_lines(save, expected, link):
+    file = save(erf(frames(sample(), link), kind=1))
     assert observe("-i", f"erf:{file}", *CHAINS).check().out == expected
 
 
