@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What it quotes may hold anything; it stays one line, and no terminal obeys it. */
+static void one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == '\x7f')
+            *text = '?';
+}
+
 int rs_fail(struct rs_err *err, enum rs_code code, const char *format, ...)
 {
     if (err != NULL) {
@@ -13,6 +21,7 @@ int rs_fail(struct rs_err *err, enum rs_code code, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        one_line(err->text);
     }
     return -(int)code;
 }
@@ -26,6 +35,7 @@ int rs_fail_errno(struct rs_err *err, int errno_value, const char *format, ...)
         va_end(args);
         if (n >= 0 && (size_t)n < sizeof err->text)
             snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", strerror(errno_value));
+        one_line(err->text);
     }
     return errno_value == EPERM || errno_value == EACCES ? -RS_EPERM : -RS_ESYS;
 }

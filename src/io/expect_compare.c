@@ -66,6 +66,15 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *t, const char
         t->n = t->n + (size_t)n < sizeof t->at ? t->n + (size_t)n : sizeof t->at - 1;
 }
 
+/* Keys and texts may hold anything: a difference stays one line. */
+static void tell(struct text *t, expect_say say, void *ctx)
+{
+    for (char *p = t->at; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || *p == '\x7f')
+            *p = '?';
+    say(ctx, t->at);
+}
+
 static void add_value(struct text *t, const json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
@@ -151,7 +160,7 @@ static void compare_record(struct expect *e, struct wanted *w, expect_say say, v
         add(&t, "%s:%u: ", e->path, w->line);
         add_place(&t, e, w->value);
         add_difference(&t, key, value, got);
-        say(ctx, t.at);
+        tell(&t, say, ctx);
         w->differences++;
     }
 }
@@ -183,7 +192,7 @@ unsigned expect_compare(struct expect *e, expect_say say, void *ctx)
         add(&t, "%s:%u: ", e->path, w->line);
         add_place(&t, e, w->value);
         add(&t, "expected a record, got none");
-        say(ctx, t.at);
+        tell(&t, say, ctx);
         differences++;
     }
     for (size_t i = 0; i < e->actual_n; i++) {
@@ -198,7 +207,7 @@ unsigned expect_compare(struct expect *e, expect_say say, void *ctx)
             add(&t, ": ");
             add_value(&t, conditions);
         }
-        say(ctx, t.at);
+        tell(&t, say, ctx);
         differences++;
     }
     return differences;

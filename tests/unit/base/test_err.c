@@ -52,6 +52,16 @@ static void long_text_is_cut_not_overrun(void **state)
         assert_int_equal(box.after[i], 'k');
 }
 
+static void what_it_quotes_does_not_break_the_line(void **state)
+{
+    (void)state;
+    struct rs_err err;
+    rs_fail(&err, RS_EINVAL, "no '%s'", "a\n\r\t\x1b[2J\x7f\xc3\xa4");
+    assert_string_equal(err.text, "no 'a????[2J?\xc3\xa4'");
+    rs_fail_errno(&err, EIO, "cannot open %s", "a\nb");
+    assert_string_equal(err.text, "cannot open a?b: Input/output error");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -60,6 +70,7 @@ int main(void)
         cmocka_unit_test(system_reason_is_appended),
         cmocka_unit_test(missing_privilege_has_its_own_code),
         cmocka_unit_test(long_text_is_cut_not_overrun),
+        cmocka_unit_test(what_it_quotes_does_not_break_the_line),
     };
     return UNIT_RUN(tests);
 }

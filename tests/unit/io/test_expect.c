@@ -108,6 +108,13 @@ static void fields_must_be_equal(void **state)
           "has no such member\n");
 }
 
+static void a_difference_is_one_line(void **state)
+{
+    (void)state;
+    check(FLOWS "{\"dip\":\"a\\nb\",\"c\\r\\u001bd\":1}\n", "{\"dip\":\"a\\nb\"}\n",
+          "2: flow any > a?b: c??d: expected 1, but the record has no such member\n");
+}
+
 static void too_many_and_too_few(void **state)
 {
     (void)state;
@@ -226,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_what_is_named_is_compared, files_begin, files_end),
         cmocka_unit_test_setup_teardown(conditions_are_a_set, files_begin, files_end),
         cmocka_unit_test_setup_teardown(fields_must_be_equal, files_begin, files_end),
+        cmocka_unit_test_setup_teardown(a_difference_is_one_line, files_begin, files_end),
         cmocka_unit_test_setup_teardown(too_many_and_too_few, files_begin, files_end),
         cmocka_unit_test_setup_teardown(records_of_one_place_come_in_order, files_begin, files_end),
         cmocka_unit_test_setup_teardown(update_leaves_what_is_right, files_begin, files_end),
