@@ -3,43 +3,23 @@
 #   fuzz           each fuzzer for FUZZ_SECONDS, two at a time; fails on a finding (kept in build-fuzz/findings)
 #   fuzz-coverage  line coverage of each fuzzer's target, by what the fuzzers have found so far; fails under 80 %
 #   fuzz-prove     each fuzzer on a copy of the source with a planted out-of-bounds read; fails unless it is found
-# FUZZ_WIDTH=1 runs one fuzzer at a time.
+# FUZZ_WIDTH=1 runs one fuzzer at a time. The fuzzers are in fuzzers.mk.
 CLANG        ?= clang
 FUZZ_SECONDS ?= 60
 FUZZ_WIDTH   ?= 2
-FUZZERS      ?= wire options http1 tcp
 F            := build-fuzz
 LLVM         := $(dir $(realpath $(shell command -v $(CLANG))))
 Q            := $(if $(V),,@)
 
-FLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Itests
+include tests/fuzz/fuzzers.mk
+
+FLAGS := -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wno-missing-field-initializers -Itests
 SAN   := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 COV   := -fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping
 
-# What each fuzzer links, and (COVER) what it is there to cover: lines are column 10 of llvm-cov's report. Paths below src/.
-SRC_wire      := wire/*.c
-COVER_wire    := wire/view.c wire/transport.c wire/link.c wire/print.c wire/cksum.c
-SRC_options   := wire/options.c
-COVER_options := wire/options.c
-SRC_http1     := exchange/*.c
-COVER_http1   := exchange/*.c
-SRC_tcp       := tcpstate/*.c wire/options.c wire/segment.c base/slab.c
-COVER_tcp     := tcpstate/*.c
-
-# The planted faults: a file below src/, and a sed script that takes one bound away in a copy of it.
-PLANT_FILE_wire    := wire/transport.c
-PLANT_wire         := s/(WIRE_FRAGMENT | WIRE_TRUNCATED)/WIRE_FRAGMENT/;s/l4.left < n)/n == 0)/
-PLANT_FILE_options := wire/options.c
-PLANT_options      := s/!get_bytes(&c, body.left, &body.at)/(body.at = c.at, !cursor_skip(\&c, body.left < c.left ? body.left : c.left))/
-PLANT_FILE_http1   := exchange/http1_read.c
-PLANT_http1        := s/(c == '..' ||/(c == 1 ||/
-PLANT_FILE_tcp     := tcpstate/input.c
-PLANT_tcp          := s/seg->options, seg->options_bytes)/seg->options, seg->options_bytes + (m->state == TCP_CLOSING))/
-
-sources = $(patsubst src/%,$(1)/%,$(foreach p,$(SRC_$*),$(wildcard src/$(p))))
+sources = $(WITH_$*:%=tests/fuzz/%) $(patsubst src/%,$(1)/%,$(foreach p,$(SRC_$*),$(wildcard src/$(p)))) $(LIBS_$*)
 run     = ASAN_OPTIONS=allocator_may_return_null=1 $(1) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-          -rss_limit_mb=1024 -max_len=$(if $(filter http1,$*),16384,2048) -print_final_stats=1 \
-          $(if $(filter http1,$*),-dict=$(F)/seeds/http1.dict)
+          -rss_limit_mb=1024 -max_len=2048 -print_final_stats=1 $(ARGS_$*)
 
 fuzz: $(F)/seeds/.done
 	$(Q)$(MAKE) --no-print-directory -j$(FUZZ_WIDTH) -k -f tests/fuzz/fuzz.mk $(FUZZERS:%=run-%)
@@ -48,8 +28,8 @@ fuzz-coverage: $(F)/seeds/.done
 fuzz-prove: $(F)/seeds/.done
 	$(Q)$(MAKE) --no-print-directory -j$(FUZZ_WIDTH) -k -f tests/fuzz/fuzz.mk $(FUZZERS:%=prove-%)
 
-$(F)/seeds/.done: tests/fuzz/seeds.py
-	$(Q)python3 $< $(F)/seeds && touch $@
+$(F)/seeds/.done: tests/fuzz/seeds.py tests/fuzz/captures.py $(wildcard tests/pcap-fixtures/*/*.pcap*)
+	$(Q)rm -rf $(F)/seeds && python3 $< $(F)/seeds && touch $@
 
 run-%: $(F)/fuzz_%
 	@mkdir -p $(F)/corpus/$* $(F)/seeds/$* $(F)/findings
@@ -85,7 +65,7 @@ $(F)/cover_%: tests/fuzz/fuzz_%.c FORCE
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FLAGS) $(COV) -Isrc -o $@ $< $(call sources,src)
 $(F)/planted_%: tests/fuzz/fuzz_%.c FORCE
-	$(Q)rm -rf $(F)/copy_$* && mkdir -p $(F)/copy_$* && cp -r src/base src/wire src/exchange src/tcpstate $(F)/copy_$*
+	$(Q)rm -rf $(F)/copy_$* && mkdir -p $(F)/copy_$* && cp -r src/* $(F)/copy_$*
 	$(Q)sed -i "$(PLANT_$*)" $(F)/copy_$*/$(PLANT_FILE_$*)
 	$(Q)if cmp -s src/$(PLANT_FILE_$*) $(F)/copy_$*/$(PLANT_FILE_$*); then \
 	    echo "fuzz-prove $*: $(PLANT_FILE_$*) has changed, the fault cannot be planted"; exit 1; fi

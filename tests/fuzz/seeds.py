@@ -4,6 +4,8 @@
 import pathlib
 import sys
 
+import captures
+
 H = bytes.fromhex
 IP6 = "20010db800000000000000000000000120010db8000100000000000000000002"
 TCP4 = "ee480050d850fa5d00000000a0c2faf009f50000020405b40402080a100984ca000000000103030a"
@@ -74,6 +76,26 @@ HTTP1 = {
 }
 HTTP1_WORDS = ["HTTP/1.1 200 OK\\x0d\\x0a", "Server:", "Content-Length:",
                "Transfer-Encoding:", "chunked", "\\x0d\\x0a\\x0d\\x0a", "\\x0a", "HTTP/1.1 100 C"]
+# Scripts of packets.c: a connection, with a gap that is filled, a mark, and a port that is closed.
+TICK = "21"
+MADE = {
+    "connection": H(f"00{TICK}00400002000000" "f003" f"08{TICK}02390012000001f003"
+                    f"00{TICK}02400020" "10004001f00120" f"08{TICK}02390010000001f001"
+                    f"08{TICK}02390011000001f001" f"00{TICK}00400011000001f001"),
+    "errors": H(f"05{TICK}0040000303ff" f"1d{TICK}0040000104ff"),
+    "others": H(f"04{TICK}004000" f"04{TICK}0040401004{'41' * 16}" f"06{TICK}00400008{'42' * 8}"),
+}
+# Records of fuzz_ipfix.c: of every kind, many, flushed each, and a sink that breaks.
+ANY_FLOWS = {
+    "kinds": H("0100") + b"".join(bytes([0x20 | kind]) + b"\x81\x02\x43abcde" for kind in range(32)),
+    "many": H("0100") + b"\xfe12345678" * 200,
+    "flushed": H("0300") + b"\x5c12345678" * 8,
+    "broken": H("0302") + b"\x4012345678" * 8,
+}
+EXPECT_WORDS = "about run dip dp sip sp proto conditions pkt_fwd".split()
+LOG_WORDS = ("line arm outcome round attempt order port rerun syns answered_try icmp_type icmp_code why sip dip sp dp "
+             "proto packets_from packets_to exchange_complete exchange_status body_bytes drops_from drops_to planned "
+             "ended input input_hex target condition from to flows confirm rounds vantage problem").split()
 
 
 def write(folder, seeds, prefix=b""):
@@ -88,6 +110,15 @@ def main():
     write(out / "options", OPTIONS)
     write(out / "tcp", TCP)
     write(out / "http1", HTTP1, PIECES)
+    write(out / "trace", captures.traces(SYN4, SYN6))
+    write(out / "chains", {**MADE, **captures.scripts()}, H("0fff"))
+    write(out / "aging", {**MADE, **captures.scripts()}, H("0fff022b00"))
+    write(out / "classify", captures.classify())
+    (out / "classify.dict").write_text("".join(f'"\\"{w}\\":"\n' for w in LOG_WORDS))
+    write(out / "ipfix", {**MADE, **captures.scripts()}, H("0000"))
+    write(out / "ipfix", ANY_FLOWS)
+    write(out / "expect", captures.expectations())
+    (out / "expect.dict").write_text("".join(f'"\\"{w}\\":"\n' for w in EXPECT_WORDS))
     (out / "http1.dict").write_text("".join(f'"{w}"\n' for w in HTTP1_WORDS))
 
 
