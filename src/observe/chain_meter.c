@@ -161,13 +161,19 @@ static void drop_empty_gaps(struct meter_side *m)
     memset(&m->gap[n], 0, (METER_GAPS - n) * sizeof m->gap[0]);
 }
 
+/* Old gaps stay until new ones push them out; half of all numbers on, they cannot be compared. */
+static bool is_far(uint32_t a, uint32_t b)
+{
+    return a - b > 2 * STEP_MOST && b - a > 2 * STEP_MOST;
+}
+
 /* Takes [from, to) out of the gaps. Returns how many bytes of it lay in one. */
 static uint32_t fill_gaps(struct meter_side *m, uint32_t from, uint32_t to)
 {
     uint32_t filled = 0;
     for (unsigned i = METER_GAPS; i-- > 0;) { /* a gap that is split moves those behind it */
         struct meter_gap *g = &m->gap[i];
-        if (g->from == g->to)
+        if (g->from == g->to || is_far(g->from, from))
             continue;
         uint32_t a = later(from, g->from), b = earlier(to, g->to);
         if (!seq_after(b, a))

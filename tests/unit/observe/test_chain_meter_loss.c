@@ -191,6 +191,31 @@ static void a_wild_number(void **state)
     assert_int_equal(f.meter_rtx_rev, 0);
 }
 
+static void see_much(uint32_t seq, uint32_t bytes)
+{
+    struct recipe r;
+    struct wire_view v = *recipe(&r, "P. 1:2(1) ack 1", base_rev, base_fwd);
+    v.seq = base_rev + seq;
+    v.payload_bytes = bytes;
+    flow_packet(&f, &v, FLOW_REV, (rs_wall){INT64_C(1050000000)});
+}
+
+/* Half of all numbers on, "before" and "behind" a gap that stayed change places. */
+static void a_gap_two_gigabytes_ago(void **state)
+{
+    (void)state;
+    handshake("", "");
+    REV(20, "P. 1:101(100) ack 1");
+    REV(21, "P. 4101:4201(100) ack 1");
+    assert_int_equal(f.meter_lost_oct_rev, 4000);
+    for (uint32_t seq = 4201; seq < 0x80010000u; seq += 60000)
+        see_much(seq, 60000);
+    assert_int_equal(f.meter_lost_oct_rev, 4000);
+    see_much(101 + 0x7fffffffu, 60000);
+    assert_int_equal(f.meter_lost_oct_rev, 4000);
+    assert_int_equal(f.meter_rtx_rev, 1);
+}
+
 static void an_rst_moves_nothing(void **state)
 {
     (void)state;
@@ -255,6 +280,7 @@ int main(void)
         CASE(a_split_among_full_gaps),
         CASE(numbers_wrap),
         CASE(a_wild_number),
+        CASE(a_gap_two_gigabytes_ago),
         CASE(an_rst_moves_nothing),
         CASE(syn_of_another_connection),
         CASE(two_gaps_are_filled_at_once),
