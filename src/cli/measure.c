@@ -12,29 +12,23 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/status.h"
 
 #define NOTICES_MOST 20 /* of one run; the records say all of them */
 
 struct ui {
-    bool quiet, verbose, terminal, line_open;
+    struct status status;
     unsigned notices;
     FILE *packets;
     uint64_t last_sent, last_records;
     double last_elapsed;
 };
 
-static void clear_line(struct ui *ui)
-{
-    if (ui->line_open)
-        fputs("\r\033[K", stderr);
-    ui->line_open = false;
-}
-
 static void on_notice(void *ctx, const char *text)
 {
     struct ui *ui = ctx;
-    clear_line(ui);
-    if (ui->notices < NOTICES_MOST || ui->verbose)
+    status_clear(&ui->status);
+    if (ui->notices < NOTICES_MOST || ui->status.verbose)
         complain("%s", text);
     else if (ui->notices == NOTICES_MOST)
         complain("more messages are left out (-v shows all; each record says its own)");
@@ -44,7 +38,7 @@ static void on_notice(void *ctx, const char *text)
 static void on_trace(void *ctx, const char *line)
 {
     struct ui *ui = ctx;
-    clear_line(ui);
+    status_clear(&ui->status);
     fprintf(stderr, "%s\n", line);
 }
 
@@ -59,21 +53,18 @@ static void on_progress(void *ctx, const struct measure_progress *p)
 {
     struct ui *ui = ctx;
     double span = p->elapsed - ui->last_elapsed;
-    if (ui->quiet || !(ui->terminal || ui->verbose))
+    if (!status_wanted(&ui->status))
         return;
     double rate = span > 0 ? (double)(p->records - ui->last_records) / span : 0;
     double pps = span > 0 ? (double)(p->counters->packets_sent - ui->last_sent) / span : 0;
-    unsigned seconds = (unsigned)p->elapsed;
     char left[32] = "";
     if (p->input_ended && p->in_flight > 0 && p->records > 0 && p->elapsed > 0)
         snprintf(left, sizeof left, "; %.0f s left",
                  (double)p->in_flight * p->elapsed / (double)p->records + 0.5);
-    fprintf(stderr, "%s%u:%02u done %llu (%.0f/s); in flight %u; send %.0f p/s; drops %llu%s%s",
-            ui->terminal ? "\r\033[K" : "", seconds / 60, seconds % 60,
-            (unsigned long long)p->records, rate, p->in_flight, pps,
-            (unsigned long long)(p->kernel_dropped + p->iface_dropped), left,
-            ui->terminal ? "" : "\n");
-    ui->line_open = ui->terminal;
+    status_say(&ui->status, p->elapsed,
+               "done %llu (%.0f/s); in flight %u; send %.0f p/s; drops %llu%s",
+               (unsigned long long)p->records, rate, p->in_flight, pps,
+               (unsigned long long)(p->kernel_dropped + p->iface_dropped), left);
     ui->last_elapsed = p->elapsed;
     ui->last_records = p->records;
     ui->last_sent = p->counters->packets_sent;
@@ -97,14 +88,14 @@ static int exit_code(enum measure_end end, int signo)
 int command_measure(int argc, char **argv)
 {
     struct measure_options o;
-    struct ui ui = {.packets = stdout, .terminal = isatty(STDERR_FILENO)};
+    struct ui ui = {.packets = stdout, .status = {.terminal = isatty(STDERR_FILENO)}};
     struct options_ui look = {false, false};
     int code = options_measure(argc, argv, &o, &look);
     if (code >= 0)
         return code;
-    ui.quiet = look.quiet;
-    ui.verbose = look.verbose;
-    if (!ui.quiet && o.contact == NULL && !o.dryrun &&
+    ui.status.quiet = look.quiet;
+    ui.status.verbose = look.verbose;
+    if (!ui.status.quiet && o.contact == NULL && !o.dryrun &&
         (o.blocklist == NULL || strcmp(o.blocklist, "none") != 0))
         complain("no --contact: people who see these packets cannot ask you to stop; consider "
                  "--contact URL-or-mail");
@@ -117,8 +108,7 @@ int command_measure(int argc, char **argv)
     enum measure_end end;
     int signo = 0;
     int rc = measure_run(&o, &hooks, &end, &signo, &err);
-    if (ui.line_open)
-        fputc('\n', stderr);
+    status_end(&ui.status);
     if (rc == 0 && o.dryrun && fflush(stdout) != 0)
         rc = rs_fail_errno(&err, errno, "cannot write to standard output");
     if (rc != 0) {

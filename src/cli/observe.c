@@ -10,31 +10,26 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/status.h"
 
 struct ui {
-    bool quiet, verbose, terminal, line_open;
+    struct status status;
     uint64_t last_packets;
     double last_elapsed;
 };
 
-static void clear_line(struct ui *ui)
-{
-    if (ui->line_open)
-        fputs("\r\033[K", stderr);
-    ui->line_open = false;
-}
-
 static void on_notice(void *ctx, const char *text)
 {
-    clear_line(ctx);
+    struct ui *ui = ctx;
+    status_clear(&ui->status);
     complain("%s", text);
 }
 
 static void on_detail(void *ctx, const char *text)
 {
     struct ui *ui = ctx;
-    clear_line(ui);
-    if (ui->verbose)
+    status_clear(&ui->status);
+    if (ui->status.verbose)
         fprintf(stderr, "%s\n", text);
 }
 
@@ -42,19 +37,15 @@ static void on_progress(void *ctx, const struct observe_progress *p)
 {
     struct ui *ui = ctx;
     double span = p->elapsed - ui->last_elapsed;
-    if (ui->quiet || !(ui->terminal || ui->verbose))
+    if (!status_wanted(&ui->status))
         return;
     double rate = span > 0 ? (double)(p->packets - ui->last_packets) / span : 0;
-    unsigned seconds = (unsigned)p->elapsed;
-    fprintf(stderr,
-            "%s%u:%02u packets %llu (%.0f/s); flows %llu (%llu open); evicted %llu; drops %llu; "
-            "records %llu%s",
-            ui->terminal ? "\r\033[K" : "", seconds / 60, seconds % 60,
-            (unsigned long long)p->packets, rate, (unsigned long long)p->flows,
-            (unsigned long long)p->open, (unsigned long long)p->evicted,
-            (unsigned long long)(p->kernel_dropped + p->iface_dropped),
-            (unsigned long long)p->records, ui->terminal ? "" : "\n");
-    ui->line_open = ui->terminal;
+    status_say(
+        &ui->status, p->elapsed,
+        "packets %llu (%.0f/s); flows %llu (%llu open); evicted %llu; drops %llu; records %llu",
+        (unsigned long long)p->packets, rate, (unsigned long long)p->flows,
+        (unsigned long long)p->open, (unsigned long long)p->evicted,
+        (unsigned long long)(p->kernel_dropped + p->iface_dropped), (unsigned long long)p->records);
     ui->last_elapsed = p->elapsed;
     ui->last_packets = p->packets;
 }
@@ -160,10 +151,10 @@ static const char *set(struct observe_options *o, struct ui *ui, int c)
     case ACTIVE:
         return seconds(optarg, 0, &o->active) ? NULL : "seconds; 0: no limit";
     case 'q':
-        ui->quiet = true;
+        ui->status.quiet = true;
         return NULL;
     default:
-        ui->verbose = true;
+        ui->status.verbose = true;
         return NULL;
     }
 }
@@ -244,7 +235,7 @@ static int exit_code(enum observe_end end, int signo)
 int command_observe(int argc, char **argv)
 {
     struct observe_options o;
-    struct ui ui = {.terminal = isatty(STDERR_FILENO)};
+    struct ui ui = {.status = {.terminal = isatty(STDERR_FILENO)}};
     int code = options(argc, argv, &o, &ui);
     if (code >= 0)
         return code;
@@ -254,8 +245,7 @@ int command_observe(int argc, char **argv)
     enum observe_end end;
     int signo = 0;
     int rc = observe_run(&o, &hooks, &end, &signo, &err);
-    if (ui.line_open)
-        fputc('\n', stderr);
+    status_end(&ui.status);
     if (rc != 0) {
         complain("%s", err.text);
         return EXIT_FAILED;
