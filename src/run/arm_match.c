@@ -73,7 +73,10 @@ int arm_of_syn(const struct plugin *p, const struct wire_view *syn)
 {
     struct traits twisted, seen = traits_of_view(syn), baseline = traits_of_arm(&p->arms[0]);
     int found = -1;
-    memset(&twisted, 0, sizeof twisted);
+    /* These decide what a server answers, whoever twists them: an AccECN SYN, or one with ECT in
+     * its IP header (RFC 8311 4.3), is no arm's that does not make it. The rest differs from stack
+     * to stack. */
+    twisted = (struct traits){.flags = UINT16_MAX, .ecn = 3};
     for (size_t i = 1; i < p->n_arms; i++)
         twisted = unite(twisted, differ(baseline, traits_of_arm(&p->arms[i])));
     for (size_t i = 0; i < p->n_arms; i++) {

@@ -6,8 +6,9 @@
 #include "plugins/plugin.h"
 #include "wire/view.h"
 
-/* The one arm whose SYN has, in all that any arm of the plugin changes on a SYN, what this one has.
- * -1: none (it is no SYN of this plugin's), or more than one. */
+/* The one arm whose SYN has the TCP flags and the ECN codepoint of this one and, of all else, what
+ * this one has wherever any arm of the plugin changes it on a SYN. -1: none (it is no SYN of this
+ * plugin's), or more than one. */
 int arm_of_syn(const struct plugin *p, const struct wire_view *syn);
 
 #endif

@@ -9,17 +9,19 @@
 #include "run/classify_int.h"
 
 #define SILENCE    (3 * (int64_t)RS_SEC) /* after that long, no answer is no answer */
-#define LOSS_BYTES (1u << 20) /* acknowledged beyond what was seen: the capture has a hole */
+#define AGAIN      (RS_SEC / 2) /* sooner, it is no retransmission (RFC 6298 2) but captured twice */
+#define LOSS_BYTES (1u << 20)   /* acknowledged beyond what was seen: the capture has a hole */
 
 struct connection {
     struct connection *next; /* in the order of first appearance */
     int arm;
     rs_wall last_syn, last;
+    uint8_t tries;        /* SYNs, but for those captured twice */
     bool other_syn;       /* sent again with flags of another arm, or of none */
     bool acked_unseen;    /* one side acknowledged what the capture does not have */
     bool client_acked;    /* an ACK of the client's without SYN */
     bool bad_synack;      /* a SYN/ACK that acknowledges nearly our SYN */
-    uint8_t answered_try; /* SYNs sent when the first answer came */
+    uint8_t answered_try; /* tries when the first answer came */
     struct attempt a;     /* the last: only the plugin's chains are there */
 };
 
@@ -77,7 +79,11 @@ static void from_client(struct foreign *g,
                         rs_wall at)
 {
     if (v->flags & TCP_SYN) {
-        k->last_syn = at;
+        if (k->tries == 0 || at.ns - k->last_syn.ns >= (int64_t)AGAIN) {
+            k->last_syn = at;
+            if (k->tries < UINT8_MAX)
+                k->tries++;
+        }
         /* Kernels give up ECN in later SYNs; what is answered then is no answer to this arm. */
         k->other_syn |= arm_of_syn(g->c->o->plugin, v) != k->arm;
     } else if ((v->flags & TCP_ACK) && !(v->flags & TCP_RST)) {
@@ -100,7 +106,7 @@ static void from_server(struct connection *k, const struct received *r, rs_wall 
         k->a.log.icmp_type = r->view.icmp_type;
         k->a.log.icmp_code = r->view.icmp_code;
     } else if (k->answered_try == 0) {
-        k->answered_try = (uint8_t)f->tcp_syn_count_fwd;
+        k->answered_try = k->tries;
     }
 }
 
@@ -165,7 +171,7 @@ static enum outcome without_handshake(struct connection *k, int64_t silence)
         return unknown(k, "the answer to its SYN is not in the capture");
     if (f->tcp_rst_rev)
         return OUTCOME_RST;
-    if (f->tcp_syn_count_fwd < 2 && silence < SILENCE && k->a.log.icmp_type < 0)
+    if (k->tries < 2 && silence < SILENCE && k->a.log.icmp_type < 0)
         return unknown(k, "the capture ends before an answer could come");
     if (k->a.log.icmp_type >= 0)
         return OUTCOME_ICMP;
@@ -206,7 +212,7 @@ static void judge(struct foreign *g, struct connection *k)
         o = after_handshake(k, silence);
     log->outcome = (uint8_t)o;
     log->exchange_complete = o == OUTCOME_EXCHANGED;
-    log->syns_sent = (uint8_t)f->tcp_syn_count_fwd;
+    log->syns_sent = k->tries;
     log->answered_try = k->answered_try;
     log->ended = k->last;
     log->arm = (uint8_t)k->arm;
@@ -235,6 +241,27 @@ static int by_appearance(const void *a, const void *b)
     return (x->a.log.line > y->a.log.line) - (x->a.log.line < y->a.log.line);
 }
 
+/* Which port, 0 or 1, as in a run that exchanges them. Where there are more than two, nobody can
+ * say that success follows the port. */
+static void tell_ports(struct connection **of, size_t n)
+{
+    uint16_t first = 0, second = 0;
+    for (size_t i = 0; i < n && first == 0; i++)
+        if (of[i]->arm == 0)
+            first = of[i]->a.log.tuple.sport;
+    bool more = false;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t port = of[i]->a.log.tuple.sport;
+        of[i]->a.log.port = port != first;
+        if (of[i]->arm < 0 || port == first)
+            continue;
+        more = more || (second != 0 && port != second);
+        second = port;
+    }
+    for (size_t i = 0; more && i < n; i++)
+        of[i]->a.log.port = 0;
+}
+
 static void gather(struct foreign *g,
                    struct connection **of,
                    size_t n,
@@ -243,7 +270,6 @@ static void gather(struct foreign *g,
                    unsigned *strange)
 {
     unsigned per_arm[COND_ARMS] = {0};
-    uint16_t first_port = 0;
     e->n_arms = (unsigned)g->c->o->plugin->n_arms;
     for (size_t i = 0; i < n; i++) {
         struct connection *k = of[i];
@@ -253,14 +279,12 @@ static void gather(struct foreign *g,
         }
         if (e->n == COND_ATTEMPTS)
             continue;
-        if (first_port == 0 && k->arm == 0)
-            first_port = k->a.log.tuple.sport;
         judge(g, k);
         k->a.log.number = (uint8_t)e->n;
         k->a.log.round = (uint8_t)per_arm[k->arm]++;
-        k->a.log.port = k->a.log.tuple.sport != first_port;
         e->attempt[e->n++] = &k->a;
     }
+    tell_ports(of, n);
     *rounds = per_arm[0];
     for (unsigned arm = 0; arm < e->n_arms; arm++)
         *rounds = per_arm[arm] < *rounds ? per_arm[arm] : *rounds;

@@ -157,6 +157,14 @@ def multipath(s):
 
 
 @fixture()
+def transient_not_multipath(s):
+    """Three source ports, one works: nothing can be said to follow a port."""
+    plain(s)
+    silence(s)
+    silence(s, "EW")
+
+
+@fixture()
 def retries(s):
     plain(s)
     c = Tcp(s)
@@ -299,6 +307,35 @@ def incomplete_unknown_arm(s):
     """A SYN with ECE alone belongs to neither arm."""
     plain(s)
     unmarked(s, syn="E")
+
+
+@fixture()
+def incomplete_accecn_syn(s):
+    """An AccECN SYN is not the ecn arm's: that nothing answers it says nothing about classic ECN."""
+    plain(s)
+    silence(s, "NEW")
+
+
+@fixture()
+def incomplete_syn_with_ect(s):
+    """RFC 8311 4.3: servers may refuse ECN to a SYN that carries ECT, so this one is not the ecn arm's."""
+    plain(s)
+    c = Tcp(s)
+    c.syn("EW", cp="ect0")
+    c.synack()
+    c.ack()
+    c.get()
+    c.answer()
+    c.close()
+
+
+@fixture()
+def incomplete_captured_twice(s):
+    """One SYN that the capture has twice (two interfaces) is not one that was sent again in vain."""
+    plain(s)
+    c = Tcp(s)
+    c.syn("EW")
+    s.packets.append((s.now + 1000, c.last, True))
 
 
 @fixture()

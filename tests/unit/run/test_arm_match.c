@@ -35,7 +35,9 @@ static void by_flags(void **state)
     assert_int_equal(arm(arms, 2, "S 0:0(0) [EW] ttl 3 win 9 dscp 7"), 1); /* no arm's matter */
     assert_int_equal(arm(arms, 2, "S 0:0(0) [E]" LINUX), -1);
     assert_int_equal(arm(arms, 2, "S 0:0(0) [W]" LINUX), -1);
-    assert_int_equal(arm(arms, 2, "S 0:0(0) [EWe]" LINUX), 1); /* nobody twists AE */
+    assert_int_equal(arm(arms, 2, "S 0:0(0) [EWe]" LINUX), -1); /* AccECN is another question */
+    assert_int_equal(arm(arms, 2, "S 0:0(0) [EW] [ect0]" LINUX), -1); /* a server may refuse it */
+    assert_int_equal(arm(arms, 2, "S 0:0(0) [ect0]" LINUX), -1);
     assert_int_equal(arm(arms, 3, "S 0:0(0) [EWe]" LINUX), 2);
     assert_int_equal(arm(arms, 3, "S 0:0(0) [EW]" LINUX), 1);
     assert_int_equal(arm(arms, 3, "S 0:0(0) [e]" LINUX), -1);
