@@ -75,6 +75,7 @@ void arm_log_target(struct record *r, const struct record_facts *facts)
     record_time(r, "to", facts->to);
     record_str(r, "vantage", facts->vantage);
     record_str(r, "problem", facts->problem);
+    record_uint(r, "attempts", facts->attempts);
     record_uint(r, "rounds", facts->rounds);
     record_bool(r, "confirm", facts->confirm); /* how sure a verdict must be rests on it */
     record_bool(r, "flows", facts->flows);

@@ -108,6 +108,7 @@ static void read_target(struct objects *o, struct logged_target *t)
     f->to = object_time(o, "to");
     f->flows = object_bool(o, "flows");
     f->confirm = object_bool(o, "confirm");
+    f->attempts = (uint8_t)object_uint(o, "attempts", COND_ATTEMPTS);
     f->rounds = (uint8_t)object_uint(o, "rounds", UINT8_MAX);
     t->vantage = optional(o, "vantage");
     t->problem = optional(o, "problem");
@@ -189,9 +190,13 @@ static void join(struct logged_run *run)
     for (size_t i = 0; i < run->n_targets; i++) {
         struct logged_target *t = &run->targets[i];
         t->first = first_of(run, t->facts.line);
-        while (t->first + t->n < run->n_attempts &&
-               run->attempts[t->first + t->n].line == t->facts.line)
-            t->n++;
+        t->is_whole = true;
+        for (; t->first + t->n < run->n_attempts &&
+               run->attempts[t->first + t->n].line == t->facts.line;
+             t->n++)
+            if (run->attempts[t->first + t->n].number != t->n)
+                t->is_whole = false;
+        t->is_whole = t->is_whole && t->n == t->facts.attempts;
         claimed += t->n;
     }
     run->unclaimed = run->n_attempts > claimed ? run->n_attempts - claimed : 0;
@@ -215,18 +220,19 @@ int arm_log_read(struct logged_run *run,
             wrong(ctx, line.text);
             continue;
         }
-        if (rc == 0)
-            rc = take_line(run, o, plugin);
-        if (rc != 0)
+        if (rc != 0) {
+            *err = line;
             break;
+        }
+        if (take_line(run, o, plugin) != 0) {
+            rc = rs_fail(err, RS_ENOMEM, "no memory for the arm log %.160s", path);
+            break;
+        }
         if (object_problem(o) != NULL)
             wrong(ctx, object_problem(o));
     }
     objects_close(o);
-    if (rc == -RS_EEND)
-        rc = 0;
-    else
-        rs_fail(err, RS_ENOMEM, "no memory for the arm log %.160s", path);
+    rc = rc == -RS_EEND ? 0 : rc;
     if (rc == 0)
         join(run);
     else

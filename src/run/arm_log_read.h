@@ -11,6 +11,7 @@ struct logged_target { /* one input line whose record was due */
     struct record_facts facts;
     char *text, *vantage, *problem, *refusal; /* owned; what facts points to */
     size_t first, n;                          /* its attempts, in the order in which they began */
+    bool is_whole;                            /* none of them is missing, or there twice */
 };
 
 struct logged_run {

@@ -19,6 +19,7 @@ struct record_facts {
     const char *problem; /* NULL: none */
     const char *refusal; /* the one condition of a line that was not measured; else NULL */
     bool flows;          /* flow_results are wanted */
+    uint8_t attempts;    /* that were made or meant to be */
     uint8_t rounds;      /* of confirmation that were done */
     bool confirm;        /* confirmation was switched on */
 };

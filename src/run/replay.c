@@ -22,6 +22,7 @@ struct replay {
     size_t *by_from, *by_to; /* indices of attempts in the order of packets_from, packets_to */
     size_t next_from, next_to, next_target;
     uint64_t packets;
+    size_t misfits; /* attempts that do not fit the capture, or the rest of the log */
 };
 
 static const struct arm_log *sorting; /* qsort has no context; set for the two calls only */
@@ -82,17 +83,20 @@ static void end_attempt(struct replay *r, size_t i)
 }
 
 /* What the log says and what the capture holds must fit: a verdict is not built on half of it. */
-static void check(struct replay *r, size_t i, uint64_t packets)
+static void check(struct replay *r, const struct logged_target *t, size_t i, uint64_t packets)
 {
     struct arm_log *log = &r->state[i].a->log;
     const char *why = NULL;
-    if (log->packets_to > packets)
+    if (!t->is_whole)
+        why = "its log lacks an attempt, or has one twice";
+    else if (log->packets_to > packets)
         why = "the capture ends before the attempt does";
     else if (log->syns_sent > 0 && r->state[i].a->flow.tcp_syn_count_fwd != log->syns_sent)
         why = "the capture has other SYNs than its log";
     if (why == NULL)
         return;
     r->c->result->damaged = true;
+    r->misfits++;
     if (outcome_is_evidence((enum outcome)log->outcome)) {
         log->outcome = OUTCOME_NOT_CAPTURED;
         snprintf(log->why, sizeof log->why, "%s", why);
@@ -112,7 +116,7 @@ static void target_due(struct replay *r, struct logged_target *t)
     for (size_t i = t->first; i < t->first + t->n; i++) {
         if (r->state[i].a == NULL && make(r, i) == NULL)
             return;
-        check(r, i, r->packets);
+        check(r, t, i, r->packets);
         if (e.n < COND_ATTEMPTS)
             e.attempt[e.n++] = r->state[i].a;
     }
@@ -210,6 +214,11 @@ static void finish(struct replay *r)
         if (!r->state[i].over)
             end_attempt(r, i);
     targets_due(r, true);
+    if (r->misfits > 0)
+        classify_notice(r->c,
+                        "%zu attempts do not fit the capture, or the rest of the log: their "
+                        "targets are incomplete",
+                        r->misfits);
     if (r->run.unclaimed > 0)
         classify_notice(r->c, "%zu attempts have no record: the run was ended before it was due",
                         r->run.unclaimed);

@@ -35,6 +35,7 @@ static struct record_facts facts_of(const struct engine *e, const struct target 
                                  .vantage = e->config.vantage,
                                  .problem = t->problem,
                                  .flows = e->config.output_flows,
+                                 .attempts = t->n_held,
                                  .rounds = t->round,
                                  .confirm = e->config.confirm > 0};
 }

@@ -65,6 +65,7 @@ static struct record_facts a_target(uint64_t line)
                                  .from = {1700000000000001000},
                                  .to = {1700000009999999000},
                                  .vantage = "h\xc3\xa9r\xc3\xa9",
+                                 .attempts = 2,
                                  .rounds = 2,
                                  .confirm = true,
                                  .flows = true};
@@ -110,6 +111,7 @@ static void there_and_back(void **state)
     assert_int_equal(run.unclaimed, 1);
     assert_int_equal(run.n_targets, 2);
     assert_int_equal(run.targets[0].n, 2);
+    assert_true(run.targets[0].is_whole);
     const struct arm_log *a = &run.attempts[run.targets[0].first];
     first.sent = first.deadline = a->sent; /* not read back */
     second.sent = second.deadline = a->sent;
@@ -172,8 +174,37 @@ static void wrong_lines_are_told_and_the_rest_is_read(void **state)
         assert_int_equal(run.n_attempts, 1);
         assert_int_equal(run.n_targets, 1);
         assert_int_equal(run.targets[0].n, 1);
+        assert_false(run.targets[0].is_whole);
         arm_log_free(&run);
     }
+}
+
+static void a_log_that_lacks_an_attempt(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t numbers[3];
+        bool is_whole;
+    } rows[] = {{{0, 1, 2}, true}, {{2, 0, 1}, true}, {{0, 2, 3}, false}, {{0, 1, 1}, false}};
+    struct record_facts facts = a_target(7);
+    facts.attempts = 3;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (unsigned n = 2; n <= 3; n++) {
+            struct record r;
+            struct logged_run run;
+            record_init(&r);
+            log_text[0] = '\0';
+            for (unsigned k = 0; k < n; k++) {
+                struct arm_log log = an_attempt(7, rows[i].numbers[k]);
+                arm_log_attempt(&r, &facts, "plain", &log), add(&r);
+            }
+            arm_log_target(&r, &facts), add(&r);
+            record_free(&r);
+            read_back(&run);
+            assert_string_equal(told, "");
+            assert_int_equal(run.targets[0].is_whole, rows[i].is_whole && n == 3);
+            arm_log_free(&run);
+        }
 }
 
 static void a_missing_log_is_told(void **state)
@@ -186,12 +217,23 @@ static void a_missing_log_is_told(void **state)
     assert_non_null(strstr(err.text, "/nonexistent/log"));
 }
 
+static void what_cannot_be_read_is_told(void **state)
+{
+    (void)state;
+    struct logged_run run;
+    struct rs_err err;
+    assert_int_equal(arm_log_read(&run, "/", &plugin, on_wrong, NULL, &err), -RS_ESYS);
+    assert_non_null(strstr(err.text, "directory"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(wrong_lines_are_told_and_the_rest_is_read),
+        cmocka_unit_test(a_log_that_lacks_an_attempt),
         cmocka_unit_test(a_missing_log_is_told),
+        cmocka_unit_test(what_cannot_be_read_is_told),
     };
     return cmocka_run_group_tests(tests, files_begin, files_end);
 }
