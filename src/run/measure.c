@@ -202,18 +202,13 @@ static int run(struct measure *m)
 /* Files report some errors only when they are closed. */
 static int close_files(struct measure *m, int rc)
 {
-    struct rs_err late = {""};
-    int late_rc = 0;
-    if (m->output != NULL)
-        late_rc = output_close(m->output, &late);
-    if (m->arm_log != NULL && late_rc == 0)
-        late_rc = output_close(m->arm_log, &late);
-    if (m->pcap != NULL && late_rc == 0)
-        late_rc = pcapout_close(m->pcap, &late);
-    if (rc == 0 && late_rc != 0) {
-        *m->err = late;
-        return late_rc;
-    }
+    struct rs_err late[3];
+    const int closed[3] = {m->output != NULL ? output_close(m->output, &late[0]) : 0,
+                           m->arm_log != NULL ? output_close(m->arm_log, &late[1]) : 0,
+                           m->pcap != NULL ? pcapout_close(m->pcap, &late[2]) : 0};
+    for (unsigned i = 0; i < 3 && rc == 0; i++)
+        if ((rc = closed[i]) != 0)
+            *m->err = late[i];
     return rc;
 }
 
