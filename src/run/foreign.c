@@ -8,7 +8,8 @@
 #include "run/arm_match.h"
 #include "run/classify_int.h"
 
-#define SILENCE    (3 * (int64_t)RS_SEC) /* after that long, no answer is no answer */
+#define SILENCE    (3 * (int64_t)RS_SEC)  /* after that long, no answer is no answer */
+#define PATIENCE   (10 * (int64_t)RS_SEC) /* a server may take its time to answer; --timeout */
 #define AGAIN      (RS_SEC / 2) /* sooner, it is no retransmission (RFC 6298 2) but captured twice */
 #define LOSS_BYTES (1u << 20)   /* acknowledged beyond what was seen: the capture has a hole */
 
@@ -182,16 +183,16 @@ static enum outcome after_handshake(struct connection *k, int64_t silence)
 {
     const struct flow *f = &k->a.flow;
     bool answered = f->tcp_newdata_rev > 0, asked = f->tcp_newdata_fwd > 0;
-    bool closed = f->tcp_fin_fwd || f->tcp_fin_rev || f->tcp_rst_fwd;
-    if (answered && f->tcp_rst_rev && !closed)
+    bool ended = f->tcp_fin_fwd || f->tcp_fin_rev;
+    if (answered && (f->tcp_rst_rev || f->tcp_rst_fwd) && !ended)
         return unknown(k, "reset in mid-answer: whole or not, nobody knows");
-    if (answered || (!asked && closed && !f->tcp_rst_rev))
+    if (answered || (!asked && (ended || f->tcp_rst_fwd) && !f->tcp_rst_rev))
         return OUTCOME_EXCHANGED; /* without a question, the handshake was the exchange */
     if (f->tcp_rst_rev)
         return OUTCOME_HS_THEN_RST;
     if (f->tcp_fin_rev)
         return OUTCOME_SYNACK;
-    if (f->tcp_rtx_fwd > 1 || silence >= SILENCE)
+    if (f->tcp_rtx_fwd > 1 || f->tcp_rst_fwd || silence >= (asked ? PATIENCE : SILENCE))
         return asked ? OUTCOME_HS_THEN_STALL : OUTCOME_EXCHANGED;
     return unknown(k, "the capture ends in mid-exchange");
 }

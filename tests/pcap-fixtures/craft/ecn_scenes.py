@@ -339,6 +339,30 @@ def incomplete_captured_twice(s):
 
 
 @fixture()
+def incomplete_slow_server(s):
+    """The capture ends four seconds after the request was acknowledged: the answer may still come."""
+    plain(s)
+    c = Tcp(s)
+    c.open("EW", "E")
+    c.get("ect0")
+    c.reply("A")
+    s.wait(4)
+    Tcp(s, dport=81).syn()
+
+
+@fixture()
+def incomplete_given_up_in_answer(s):
+    """The client resets before either side has closed: because the answer got stuck, perhaps."""
+    plain(s)
+    c = Tcp(s)
+    c.open("EW", "E")
+    c.get("ect0")
+    c.answer(2, "ect0")
+    s.wait(10)
+    c.client("RA")
+
+
+@fixture()
 def incomplete_synack_not_captured(s):
     """The client acknowledges a SYN/ACK that the capture does not have."""
     plain(s)
