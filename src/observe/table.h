@@ -12,7 +12,7 @@
 struct flow_table {
     struct flow **bucket;
     size_t buckets; /* a power of two */
-    size_t n;
+    size_t n, full; /* flows; so many that it grows: twice the buckets keep the lists short */
     struct rs_key key;
 };
 
@@ -28,5 +28,18 @@ void flow_table_remove(struct flow_table *t, struct flow *f);
 struct flow *flow_table_find(const struct flow_table *t,
                              const struct wire_tuple *packet,
                              enum flow_dir *dir);
+
+/* The same in steps, for who has many packets to look up: the hash, which is that of both
+ * directions and lasts as long as the table, is also where the flow will be found. */
+uint64_t flow_table_hash(const struct flow_table *t, const struct wire_tuple *packet);
+struct flow *flow_table_find_hashed(const struct flow_table *t,
+                                    const struct wire_tuple *packet,
+                                    uint64_t hash,
+                                    enum flow_dir *dir);
+
+static inline struct flow **flow_table_place(const struct flow_table *t, uint64_t hash)
+{
+    return &t->bucket[hash & (t->buckets - 1)];
+}
 
 #endif

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -19,7 +20,8 @@
 #include "run/observe_int.h"
 #include "run/packets.h"
 
-#define BATCH 1024 /* frames between two looks at the clock */
+#define BATCH       1024 /* frames between two looks at the clock */
+#define BATCH_BYTES (256u * 1024)
 /* A live packet may wait in the ring while we look at the clock: time is let pass this much behind
  * it. */
 #define RING_DELAY_NS (INT64_C(200) * 1000000)
@@ -35,10 +37,19 @@ static const struct format {
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
 
+/* Packets on their way to the table. The trace takes its bytes back after each packet, so they are
+ * copied. */
+struct batch {
+    size_t n, used; /* items, bytes */
+    struct aging_item items[AGING_BATCH];
+    uint8_t bytes[BATCH_BYTES];
+};
+
 struct observer {
     const struct observe_options *o;
     const struct observe_ui *ui;
     struct trace *trace;
+    struct batch *batch;
     struct aging aging;
     struct observe_writer writer;
     bool has_writer, has_aging, has_signals;
@@ -158,14 +169,32 @@ static void on_ended(void *ctx, const struct flow *f, enum flow_end why)
     v->records += v->write_rc == 0;
 }
 
+static void give_batch(struct observer *v)
+{
+    aging_packets(&v->aging, v->batch->items, v->batch->n);
+    v->batch->n = v->batch->used = 0;
+}
+
 static void on_packet(void *ctx, const struct trace_packet *p)
 {
     struct observer *v = ctx;
-    struct wire_view view;
-    if (wire_parse(&view, p->ip, p->ip_captured, WIRE_PARSE_PACKET) == 0)
-        aging_packet(&v->aging, &view, p->at);
-    else
+    struct batch *b = v->batch;
+    if (b->n == AGING_BATCH || p->ip_captured > BATCH_BYTES - b->used)
+        give_batch(v);
+    const uint8_t *ip = p->ip;
+    bool fits = p->ip_captured <= BATCH_BYTES;
+    if (fits)
+        ip = memcpy(b->bytes + b->used, ip, p->ip_captured);
+    struct aging_item *item = &b->items[b->n];
+    if (wire_parse(&item->view, ip, p->ip_captured, WIRE_PARSE_PACKET) != 0) {
         v->malformed++;
+        return;
+    }
+    item->at = p->at;
+    b->n++;
+    b->used += p->ip_captured;
+    if (!fits)
+        give_batch(v);
 }
 
 static void progress(struct observer *v)
@@ -211,6 +240,7 @@ static void wait_for(int fd, uint64_t most_ns)
 static bool wait_for_pipe(void *ctx, int fd)
 {
     struct observer *v = ctx;
+    give_batch(v);
     wait_for(fd, rs_mono_diff(v->next_tick, clock_mono()));
     tick(v);
     return caught == 0 && v->write_rc == 0;
@@ -242,6 +272,7 @@ static int read_all(struct observer *v, struct rs_err *err)
             return 0;
         }
         rc = trace_read(v->trace, on_packet, v, budget, err);
+        give_batch(v);
         v->frames += rc > 0 ? (uint64_t)rc : 0;
         if (rc == 0)
             pass_time(v);
@@ -375,8 +406,11 @@ int observe_run(const struct observe_options *o,
                 int *signo,
                 struct rs_err *err)
 {
-    struct observer v = {.o = o, .ui = ui};
+    struct observer v = {.o = o, .ui = ui, .batch = malloc(sizeof(struct batch))};
     err->text[0] = '\0';
+    if (v.batch == NULL)
+        return rs_fail(err, RS_ENOMEM, "no memory for packets");
+    v.batch->n = v.batch->used = 0;
     int rc = open_all(&v, err);
     if (rc == 0)
         rc = observe(&v, err);
@@ -393,6 +427,7 @@ int observe_run(const struct observe_options *o,
     }
     if (v.has_aging)
         aging_free(&v.aging);
+    free(v.batch);
     *signo = (int)caught;
     *end = *signo != 0       ? OBSERVE_SIGNAL
            : v.is_cut        ? OBSERVE_LOST

@@ -52,6 +52,10 @@ static int end_table(void **state)
     return 0;
 }
 
+static struct aging_item batch[AGING_BATCH];
+static size_t n_batch;
+static bool in_batch; /* packets go there */
+
 static void give(uint8_t proto, uint16_t sport, uint16_t dport, const struct wire_view *like)
 {
     struct wire_view v = *like;
@@ -61,7 +65,10 @@ static void give(uint8_t proto, uint16_t sport, uint16_t dport, const struct wir
     v.dport = dport;
     v.src = (struct wire_addr){4, {192, 0, 2, out ? 1 : 2}};
     v.dst = (struct wire_addr){4, {192, 0, 2, out ? 2 : 1}};
-    aging_packet(&a, &v, (rs_wall){now * S});
+    if (in_batch)
+        batch[n_batch++] = (struct aging_item){v, {now * S}};
+    else
+        aging_packet(&a, &v, (rs_wall){now * S});
 }
 
 /* A TCP segment of connection `port`; `out`: of the client. */
@@ -341,6 +348,47 @@ static void many_flows_are_each_given_once(void **state)
             fail_msg("no flow ended as %s", flow_end_name((enum flow_end)why));
 }
 
+/* One that changes the table under the packets behind it: flows begin, end, and are evicted. */
+static void sixteen_packets(void)
+{
+    table(2, 0);
+    udp(2001);
+    finish(2002);
+    udp(2001);
+    udp(2003); /* takes the place of the closed one */
+    udp(2004); /* of 2001 */
+    udp(2001); /* of 2003 */
+    now += 31;
+    udp(2001); /* anew: it was idle */
+    tcp(2005, true, "S 0:0(0)");
+    tcp(2005, false, "R. 0:0(0) ack 1");
+    now += 1;
+    tcp(2005, true, "S 7:7(0)"); /* opens it again */
+    tcp(2005, false, "S. 0:0(0) ack 8");
+}
+
+static void a_batch_is_its_packets_in_turn(void **state)
+{
+    (void)state;
+    sixteen_packets();
+    aging_flush(&a);
+    struct ended one_by_one[64];
+    unsigned n = n_ended;
+    assert_int_equal(n, 8);
+    memcpy(one_by_one, ended, sizeof one_by_one);
+    aging_free(&a);
+    in_batch = true;
+    sixteen_packets();
+    in_batch = false;
+    assert_int_equal(n_batch, AGING_BATCH);
+    aging_packets(&a, batch, n_batch);
+    aging_packets(&a, batch, 0);
+    aging_flush(&a);
+    assert_int_equal(n_ended, n);
+    for (unsigned i = 0; i < n; i++)
+        expect(i, one_by_one[i].sport, one_by_one[i].why, one_by_one[i].packets);
+}
+
 static void reasons_have_names(void **state)
 {
     (void)state;
@@ -366,6 +414,7 @@ int main(void)
         CASE(other_protocols_have_no_ports),
         CASE(icmp_errors_belong_to_what_they_quote),
         CASE(many_flows_are_each_given_once),
+        CASE(a_batch_is_its_packets_in_turn),
         cmocka_unit_test(reasons_have_names),
     };
     return UNIT_RUN(tests);
