@@ -82,13 +82,28 @@ void classify_read(struct classify *c, trace_fn fn, void *ctx)
                     (unsigned long long)stats.packets);
 }
 
-/* Where the arm log is; NULL: none. */
+static bool is_there(char path[PATH_BYTES], size_t n, const char *file)
+{
+    int length = snprintf(path, PATH_BYTES, "%.*s.arms.ndjson", (int)n, file);
+    return length < PATH_BYTES && access(path, F_OK) == 0;
+}
+
+/* Where the arm log is: beside the capture, which may have been compressed since. NULL: none. */
 static const char *log_path(const struct classify *c, char path[PATH_BYTES])
 {
+    static const char *const compressed[] = {".gz", ".bz2", ".xz"};
+    const char *file = c->o->file;
+    size_t n = strlen(file);
     if (c->o->log != NULL)
         return strcmp(c->o->log, "none") == 0 ? NULL : c->o->log;
-    int n = snprintf(path, PATH_BYTES, "%s.arms.ndjson", c->o->file);
-    return n < PATH_BYTES && access(path, F_OK) == 0 ? path : NULL;
+    if (n >= PATH_BYTES || is_there(path, n, file))
+        return n < PATH_BYTES ? path : NULL;
+    for (size_t i = 0; i < sizeof compressed / sizeof compressed[0]; i++) {
+        size_t m = strlen(compressed[i]);
+        if (n > m && strcmp(file + n - m, compressed[i]) == 0)
+            return is_there(path, n - m, file) ? path : NULL;
+    }
+    return NULL;
 }
 
 static int prepare(struct classify *c)

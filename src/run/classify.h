@@ -16,7 +16,8 @@
 struct classify_options {
     const struct plugin *plugin;
     const char *file;  /* a capture, or "-" */
-    const char *log;   /* NULL: FILE.arms.ndjson if there is one; "none": without a log */
+    const char *log;   /* NULL: FILE.arms.ndjson if there is one, FILE without .gz and the
+                        like; "none": without a log */
     bool output_flows; /* also where the log does not say so */
 };
 
