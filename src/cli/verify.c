@@ -10,8 +10,9 @@
 static int usage(void)
 {
     puts("usage: rawspider verify [options] DIR [NAME]\n\n"
-         "Classifies or observes each capture below DIR again (.pcap, .pcapng, .cap, .erf, also "
-         "compressed) and\n"
+         "Classifies or observes each capture below DIR again (.pcap, .pcapng, .cap, also "
+         "compressed) "
+         "and\n"
          "compares what comes of it with CAPTURE.expect beside it; prints TAP. With a NAME only "
          "those with it in\n"
          "their name. DIR may be one capture.\n\n"

@@ -168,7 +168,7 @@ int verify_run(const struct verify_options *o,
     if (list.n == 0 && o->filter != NULL)
         rc = rs_fail(err, RS_ENOENT, "%s: no fixture has '%s' in its name", o->path, o->filter);
     else if (list.n == 0)
-        rc = rs_fail(err, RS_ENOENT, "%s: there is no capture in it (.pcap, .pcapng, .cap, .erf)",
+        rc = rs_fail(err, RS_ENOENT, "%s: there is no capture in it (.pcap, .pcapng, .cap)",
                      o->path);
     else if ((v.reached = verify_reached_new()) == NULL)
         rc = rs_fail(err, RS_ENOMEM, "no memory");

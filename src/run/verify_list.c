@@ -12,7 +12,7 @@
 
 #define DEPTH 16 /* folders in folders; symbolic links might go round */
 
-static const char *const captures[] = {".pcap", ".pcapng", ".cap", ".erf", NULL};
+static const char *const captures[] = {".pcap", ".pcapng", ".cap", NULL};
 static const char *const compressed[] = {".gz", ".bz2", ".xz", NULL};
 
 static bool ends(const char *name, size_t n, const char *end)
@@ -133,8 +133,7 @@ int verify_list(struct names *out, const char *path, struct rs_err *err)
     else if (verify_is_capture(path))
         rc = add(out, strdup(path), err);
     else
-        rc = rs_fail(err, RS_EINVAL, "%s is no capture (.pcap, .pcapng, .cap, .erf) and no folder",
-                     path);
+        rc = rs_fail(err, RS_EINVAL, "%s is no capture (.pcap, .pcapng, .cap) and no folder", path);
     if (rc != 0) {
         verify_names_free(out);
         return rc;
