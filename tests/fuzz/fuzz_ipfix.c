@@ -118,7 +118,13 @@ static void on_ended(void *ctx, const struct flow *f, enum flow_end why)
 {
     struct ipfix_flow out;
     (void)ctx;
-    write_flow(&out, flow_ipfix(&out, f, why));
+    unsigned kind = flow_ipfix(&out, f, why);
+    CHECK(((kind & IPFIX_BIFLOW) != 0) == (f->pkt_rev > 0) && out.end_reason == why);
+    CHECK(out.packets_fwd == f->pkt_fwd && out.packets_rev == f->pkt_rev);
+    CHECK(out.octets_fwd == f->oct_fwd && out.octets_rev == f->oct_rev);
+    CHECK(out.ect0_fwd == f->meter_ect0_fwd && out.ect1_fwd == f->meter_ect1_fwd);
+    CHECK(out.ce_rev == f->meter_ce_rev && out.ce_fwd == f->meter_ce_fwd);
+    write_flow(&out, kind);
 }
 
 static void flows_of_packets(const uint8_t *data, size_t size)
