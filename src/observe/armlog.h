@@ -50,6 +50,7 @@ struct arm_log {
     /* Packets of the run before the attempt began and when it ended: in a capture of the run, those
      * behind the first `packets_from`, up to number `packets_to`, may be the attempt's. */
     uint64_t packets_from, packets_to;
+    uint32_t packets;    /* of these in its flow record */
     uint64_t tcp_events; /* union of enum tcp_event, for readers of the log */
     rs_wall planned, sent, ended, deadline;
     struct wire_tuple tuple;

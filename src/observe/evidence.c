@@ -51,6 +51,7 @@ void flow_sent(struct flow *f, const struct wire_view *v, rs_wall at)
         sight->sent_end = end;
     if (v->flags & TCP_ACK)
         sight->ack_sent = v->ack;
+    sight->packets++;
     flow_packet(f, v, FLOW_FWD, at);
 }
 
@@ -93,6 +94,7 @@ static enum believed segment(struct flow *f, const struct wire_view *v, rs_wall 
         if (after(v->ack, sight->acked))
             sight->acked = v->ack;
     }
+    sight->packets++;
     flow_packet(f, v, FLOW_REV, at);
     return BELIEVED;
 }
@@ -102,10 +104,11 @@ enum believed flow_received(struct flow *f, const struct received *r, rs_wall at
     if (r->kind == RECEIVED_SEGMENT)
         return segment(f, &r->view, at);
     /* RFC 5927 4: it must quote a segment of ours that is still unacknowledged. */
-    const struct flow_sight *sight = &f->sight;
+    struct flow_sight *sight = &f->sight;
     if (!sight->opened || !(r->quote.have & WIRE_TCP_SEQ) || after(sight->acked, r->quote.seq) ||
         !after(sight->sent_end, r->quote.seq))
         return UNBELIEVABLE;
+    sight->packets++;
     flow_icmp_error(f, &r->view, FLOW_REV, at);
     return BELIEVED;
 }

@@ -50,6 +50,7 @@ enum flow_kind {
 struct flow_sight {
     uint32_t iss, sent_end, ack_sent; /* ours: first number, highest + 1, last acknowledgement */
     uint32_t acked, peer_end;         /* theirs: highest acknowledgement, highest number + 1 */
+    uint32_t packets;                 /* in the flow record: sent, or believed */
     bool opened, answered;
 };
 

@@ -30,6 +30,7 @@ void arm_log_attempt(struct record *r,
     record_uint(r, "drops_to", log->drops_to);
     record_uint(r, "packets_from", log->packets_from);
     record_uint(r, "packets_to", log->packets_to);
+    record_uint(r, "packets", log->packets);
     record_bool(r, "exchange_complete", log->exchange_complete);
     record_uint(r, "exchange_status", log->exchange_status);
     record_uint(r, "body_bytes", log->body_bytes);

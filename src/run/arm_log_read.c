@@ -53,6 +53,7 @@ static void read_attempt(struct objects *o, const struct plugin *plugin, struct 
     log->packets_to = object_uint(o, "packets_to", UINT64_MAX);
     if (log->packets_to < log->packets_from)
         object_wrong(o, "packets_to", "no less than packets_from");
+    log->packets = (uint32_t)object_uint(o, "packets", UINT32_MAX);
     log->exchange_complete = object_bool(o, "exchange_complete");
     log->exchange_status = (uint16_t)object_uint(o, "exchange_status", UINT16_MAX);
     log->body_bytes = (uint32_t)object_uint(o, "body_bytes", UINT32_MAX);

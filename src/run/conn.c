@@ -441,6 +441,7 @@ void conn_settle(struct engine *e, struct conn *c, rs_mono now)
     trace_note(e, t, log, "ended: %s", outcome_name((enum outcome)log->outcome));
     pace_left(e, c, false, false, now);
     log->packets_to = e->packets;
+    log->packets = c->held->a.flow.sight.packets;
     flow_table_remove(&e->flows, &c->held->a.flow);
     c->held->a.flow.owner = NULL;
     tcp_release(&c->tcp);

@@ -91,8 +91,8 @@ static void check(struct replay *r, const struct logged_target *t, size_t i, uin
         why = "its log lacks an attempt, or has one twice";
     else if (log->packets_to > packets)
         why = "the capture ends before the attempt does";
-    else if (log->syns_sent > 0 && r->state[i].a->flow.tcp_syn_count_fwd != log->syns_sent)
-        why = "the capture has other SYNs than its log";
+    else if (r->state[i].a->flow.sight.packets != log->packets)
+        why = "the capture has other packets than its log";
     if (why == NULL)
         return;
     r->c->result->damaged = true;

@@ -215,6 +215,20 @@ def rewrite(source, target, keep):
             at += size
 
 
+def test_a_capture_that_lost_a_packet(lab, folder):
+    """Filtered, say, with the log copied: packet numbers do not fit any more from there on."""
+    file, outcome = recorded(lab, folder)
+    less = os.path.join(folder, "less.pcap")
+    shutil.copy(file + ".arms.ndjson", less + ".arms.ndjson")
+    at = len(list(packets(file))) // 2
+    rewrite(file, less, lambda number, _: number != at)
+    again = classify("ecn", less, code=LOST)
+    assert "do not fit the capture" in again.err and len(again.lines) == len(outcome.lines)
+    for mine, live in zip(again.records, outcome.records):
+        assert mine == live or (not base(mine) and details(mine) & INCOMPLETE)
+    assert any(details(r) & INCOMPLETE for r in again.records)
+
+
 def test_one_arm_alone_is_incomplete(lab, folder):
     file, part = os.path.join(folder, "run.pcap"), os.path.join(folder, "part.pcap")
     outcome = measure(lab, lab.targets("none", 1, 4), "--output-flows", "--pcap-out", file).check()

@@ -45,6 +45,7 @@ static struct arm_log an_attempt(uint64_t line, uint8_t number)
                           .drops_to = 5,
                           .packets_from = 100,
                           .packets_to = UINT32_MAX + UINT64_C(7),
+                          .packets = 19,
                           .planned = {1700000000123456000},
                           .ended = {1700000001000001000},
                           .tuple = {.proto = 6, .sport = 61000, .dport = 443}};
