@@ -44,6 +44,24 @@ static void large_sums_do_not_overflow(void **state)
     free(bytes);
 }
 
+/* RFC 1071 4.1, which adds 16 bits at a time. Any length, any address, with a carry and without. */
+static void all_lengths_as_in_the_rfc(void **state)
+{
+    uint8_t bytes[320];
+    (void)state;
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i < 160 ? 251 - 7 * i : 0xff);
+    for (size_t start = 0; start < 9; start++) {
+        for (size_t n = 0; n <= sizeof bytes - start; n++) {
+            uint32_t sum = 0x1234;
+            for (size_t i = 0; i < n; i++)
+                sum += (uint32_t)bytes[start + i] << (i % 2 == 0 ? 8 : 0);
+            if (wire_sum_fold(wire_sum(0x1234, bytes + start, n)) != wire_sum_fold(sum))
+                fail_msg("%zu bytes from %zu", n, start);
+        }
+    }
+}
+
 /* Headers from a Linux kernel; the whole with its checksum sums to ffff. */
 static void pseudo_headers_of_both_families(void **state)
 {
@@ -83,6 +101,7 @@ int main(void)
         cmocka_unit_test(example_of_the_rfc),
         cmocka_unit_test(odd_byte_is_padded_on_its_right),
         cmocka_unit_test(large_sums_do_not_overflow),
+        cmocka_unit_test(all_lengths_as_in_the_rfc),
         cmocka_unit_test(pseudo_headers_of_both_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
