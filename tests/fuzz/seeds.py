@@ -94,8 +94,8 @@ ANY_FLOWS = {
 }
 EXPECT_WORDS = "about run dip dp sip sp proto conditions pkt_fwd".split()
 LOG_WORDS = ("line arm outcome round attempt attempts packets order port rerun syns answered_try icmp_type icmp_code why "
-             "sip dip sp dp proto packets_from packets_to exchange_complete exchange_status body_bytes drops_from drops_to planned ended "
-             "input input_hex target condition from to flows confirm rounds vantage problem").split()
+             "sip dip sp dp proto packets_from packets_to exchange_complete exchange_status body_bytes drops_from drops_to "
+             "planned ended input input_hex target condition from to flows confirm rounds vantage problem").split()
 
 
 def write(folder, seeds, prefix=b""):
