@@ -104,6 +104,10 @@ build/tests/path/rawspider-path: $(wildcard tests/path/*.c) $(wildcard tests/pat
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $(wildcard tests/path/*.c)
 path: build/tests/path/rawspider-path
+# The benchmark's traffic, for the observer: likewise.
+build/tests/bench/traffic: tests/bench/traffic.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $<
 
 unit: $(UNIT) $(SIM)
 	@failed=0; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t || failed=1; done; exit $$failed
@@ -128,7 +132,7 @@ unreached: all # the same, and the condition rows that none of them reaches
 
 fuzz fuzz-prove fuzz-coverage:
 	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
-bench: all # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
+bench: all build/tests/bench/traffic # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
 	$(Q)tests/bench/run.sh $(ARGS)
 
 FMT := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)

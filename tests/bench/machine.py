@@ -95,6 +95,9 @@ def versions():
         "masscan": re.search(r"version (\S+)", _output(["masscan", "--version"])),
         "ab": re.search(r"Version (\S+)", _output(["ab", "-V"])),
         "nginx": re.search(r"nginx/(\S+)", _output(["nginx", "-v"])),
+        "libtrace-tools": re.search(
+            r"Version: ([^-\s]+)", _output(["dpkg-query", "--status", "libtrace-tools"])
+        ),
         "tcpdump": re.search(r"version (\S+)", _output(["tcpdump", "--version"])),
     }
     return {name: match[1] if match else "unknown" for name, match in found.items()}

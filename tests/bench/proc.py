@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs one program on the prober's core in the vantage point's namespace, and says what it cost."""
+"""Runs one program on the prober's core, and says what it cost."""
 
 import os
 import subprocess
@@ -54,16 +54,18 @@ class _Peak(threading.Thread):
             self.bytes = int(text[at + 6 :].split(maxsplit=1)[0]) * 1024
 
 
-def run(lab, argv, out, limit=600.0, peak=False):
-    """argv on the prober's core; out: a folder for what it prints. A run longer than `limit`
-    seconds is ended and raises. Enters the namespace by exec, so the process measured is the
-    program."""
+def run(lab, argv, out, limit=600.0, peak=False, stdin=subprocess.DEVNULL):
+    """argv on the prober's core, in the vantage point's namespace unless lab is None; out: a folder
+    for what it prints. A run longer than `limit` seconds is ended and raises. Enters the namespace
+    by exec, so the process measured is the program."""
     names = [os.path.join(out, name) for name in ("run.stdout", "run.stderr")]
-    command = ["taskset", "-c", str(machine.PROBER_CORE), "ip", "netns", "exec", lab.netns("vp")]
+    command = ["taskset", "-c", str(machine.PROBER_CORE)]
+    if lab is not None:
+        command += ["ip", "netns", "exec", lab.netns("vp")]
     with open(names[0], "wb") as stdout, open(names[1], "wb") as stderr:
         before, start = machine.cores(), time.monotonic()
         child = subprocess.Popen(
-            [*command, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+            [*command, *map(str, argv)], stdin=stdin, stdout=stdout, stderr=stderr
         )
         end, status, usage, peak_bytes, expired = _attend(child, limit, peak)
         busy = machine.cores().since(before)

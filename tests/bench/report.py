@@ -79,10 +79,11 @@ def method(about, sizes):
         f"Linux {about['kernel']}",
         tools,
     ]
-    return "\n\n".join(["\n".join(head)] + [_fill(text) for text in _METHOD] + [_quiet(about)])
+    texts = (*_LAB, _COST) if about["has_lab"] else (_COST,)
+    return "\n\n".join(["\n".join(head)] + [_fill(text) for text in texts] + [_quiet(about)])
 
 
-_METHOD = (
+_LAB = (
     "The lab is that of tests/netns: vantage point, router and server are network namespaces "
     "joined by veth. One nginx worker answers for all of 198.18.0.0/16 and 2001:2::/64: against "
     "peers with a page of 200 bytes, which suits masscan best, else with the lab's 8 KiB. Each "
@@ -92,17 +93,22 @@ _METHOD = (
     "the core that sent it: over veth the far side's softirq work is billed to the sender, for "
     "rawspider and for its peers alike, or to ksoftirqd when there is much of it. Hence the busy "
     "time of both cores, from /proc/stat, as a second figure: everything that ran is in it.",
+)
+_COST = (
     "CPU is user + system of the process from wait4, start-up included. Peak memory is VmHWM. The "
-    "ratio is to the peer, or to the limit where there is none.",
+    "ratio is to the peer, or to the limit where there is none."
 )
 
 
 def _quiet(about):
-    idle, steered = about["busy_before"], about["steering"]
-    text = (
-        f"Packet steering (RPS, XPS, threaded NAPI): {'ON: ' if steered else 'off'}"
-        f"{', '.join(steered)}. Busy before the first run: core {machine.PROBER_CORE} "
-        f"{idle.prober:.1%}, core {machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}."
+    idle, text = about["busy_before"], ""
+    if about["has_lab"]:
+        steered = about["steering"]
+        text = f"Packet steering (RPS, XPS, threaded NAPI): {'ON: ' if steered else 'off'}"
+        text += f"{', '.join(steered)}. "
+    text += (
+        f"Busy before the first run: core {machine.PROBER_CORE} {idle.prober:.1%}, core "
+        f"{machine.SERVER_CORE} {idle.server:.1%}, stolen {idle.steal:.1%}."
     )
     return _fill(text if max(idle) < 0.05 else text + " WARNING: something else is running.")
 

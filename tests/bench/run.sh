@@ -16,6 +16,7 @@ need taskset util-linux
 need masscan masscan
 need ab apache2-utils
 need tcpdump tcpdump
+need tracestats libtrace-tools
 if [ -n "$missing" ]; then
     echo "bench: missing; apt-get install$missing" >&2
     exit 1
@@ -27,10 +28,12 @@ case " $* " in
         echo "bench: needs root, to make the network namespaces of the lab" >&2
         exit 1
     fi
-    if [ ! -x build/rawspider ]; then
-        echo "bench: build/rawspider is missing: make it first" >&2
-        exit 1
-    fi
+    for program in build/rawspider build/tests/bench/traffic; do
+        if [ ! -x "$program" ]; then
+            echo "bench: $program is missing: make it first (make bench does)" >&2
+            exit 1
+        fi
+    done
     ;;
 esac
 PATH="$PATH:/usr/sbin:/sbin" exec python3 tests/bench/bench.py "$@"
