@@ -35,8 +35,15 @@ static void help(FILE *to)
 
 struct sink {
     struct output *output;
+    const char *name; /* of the output */
     bool quiet;
 };
+
+static int on_ready(void *ctx, struct rs_err *err)
+{
+    struct sink *s = ctx;
+    return output_open(&s->output, s->name, false, err);
+}
 
 static int on_record(void *ctx, const char *text, size_t n, struct rs_err *err)
 {
@@ -61,8 +68,7 @@ static const struct option long_options[] = {{"output", required_argument, NULL,
                                              {NULL, 0, NULL, 0}};
 
 /* -1: go on; else the exit code. */
-static int options(
-    int argc, char **argv, struct classify_options *o, const char **output, bool *quiet)
+static int options(int argc, char **argv, struct classify_options *o, struct sink *sink)
 {
     int c;
     optind = 1;
@@ -70,7 +76,7 @@ static int options(
     while ((c = getopt_long(argc, argv, "qh", long_options, NULL)) != -1) {
         switch (c) {
         case OPTION_OUTPUT:
-            *output = optarg;
+            sink->name = optarg;
             break;
         case OPTION_FLOWS:
             o->output_flows = true;
@@ -79,7 +85,7 @@ static int options(
             o->log = optarg;
             break;
         case 'q':
-            *quiet = true;
+            sink->quiet = true;
             break;
         case 'h':
             help(stdout);
@@ -108,14 +114,16 @@ int command_classify(int argc, char **argv)
     struct classify_result result = {0};
     struct sink sink = {0};
     struct rs_err err;
-    const char *output = NULL;
-    int code = options(argc, argv, &o, &output, &sink.quiet);
+    int code = options(argc, argv, &o, &sink);
     if (code >= 0)
         return code;
-    const struct classify_sink hooks = {.ctx = &sink, .record = on_record, .notice = on_notice};
-    int rc = output_open(&sink.output, output, false, &err);
-    if (rc == 0)
-        rc = classify_run(&o, &hooks, &result, &err);
+    if (classify_would_empty(&o, sink.name)) {
+        complain("--output %s would empty what is to be read", sink.name);
+        return EXIT_USAGE;
+    }
+    const struct classify_sink hooks = {
+        .ctx = &sink, .ready = on_ready, .record = on_record, .notice = on_notice};
+    int rc = classify_run(&o, &hooks, &result, &err);
     struct rs_err late;
     int late_rc = output_close(sink.output, &late);
     if (rc != 0 || late_rc != 0) {

@@ -36,6 +36,13 @@ static int explain_open(const char *path, int errno_value, struct rs_err *err)
     return errno_value == EISDIR ? -RS_EINVAL : code;
 }
 
+bool output_would_empty(const char *output, const char *input)
+{
+    struct stat in, out;
+    return output != NULL && input != NULL && stat(input, &in) == 0 && stat(output, &out) == 0 &&
+           S_ISREG(in.st_mode) && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
 int output_open(struct output **out, const char *path, bool append, struct rs_err *err)
 {
     *out = NULL;

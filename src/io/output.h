@@ -18,6 +18,9 @@ struct output;
  * -RS_EPERM; -RS_EINVAL a directory; -RS_ENOMEM; -RS_ESYS. */
 int output_open(struct output **out, const char *path, bool append, struct rs_err *err);
 
+/* Whether opening `output` would empty the file `input` (either may be NULL or "-": no). */
+bool output_would_empty(const char *output, const char *input);
+
 /* Writes the record whole (interrupted and partial writes are continued). 0 or -RS_ESYS; the text
  * says what to do. A failure is final: what follows fails alike, so that no torn line is written
  * on. */

@@ -101,6 +101,12 @@ int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at, en
     return p->error != 0 ? -RS_ESYS : 0;
 }
 
+void pcapout_flush(struct pcapout *p)
+{
+    if (fflush(p->file) != 0 && p->error == 0)
+        p->error = errno;
+}
+
 int pcapout_close(struct pcapout *p, struct rs_err *err)
 {
     if (p == NULL)

@@ -20,6 +20,8 @@ int pcapout_open(struct pcapout **out, const char *path, struct rs_err *err);
 /* `way`: TRACE_IN, TRACE_SENT or TRACE_HOST, as trace_read gives it back. Buffered. 0; -RS_ESYS
  * once the file cannot take more (also on every later call). */
 int pcapout_write(struct pcapout *p, const uint8_t *ip, size_t n, rs_wall at, enum trace_way way);
+/* Hands what is buffered to the system, so that a kill loses no more than what came since. */
+void pcapout_flush(struct pcapout *p);
 /* Writes what is left and frees `p` in any case. 0, or -RS_ESYS: the file is not whole (a full
  * disk); the text names it. NULL gives 0. */
 int pcapout_close(struct pcapout *p, struct rs_err *err);

@@ -8,18 +8,26 @@ static int16_t hops(uint8_t ttl)
     return (int16_t)((ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255) - ttl);
 }
 
+/* One more, as far as it goes: the first must stay the first. Returns how many there were. */
+static uint16_t count(uint16_t *n)
+{
+    uint16_t before = *n;
+    *n = (uint16_t)(before + (before < UINT16_MAX));
+    return before;
+}
+
 static void syn_segment(struct flow *f, const struct seen *s)
 {
     const struct wire_view *v = s->v;
     if (s->dir == FLOW_FWD) {
-        if (f->tcp_syn_count_fwd++ == 0) {
+        if (count(&f->tcp_syn_count_fwd) == 0) {
             f->tcp_synflags_fwd = v->flags & 0xff;
             f->tcp_ae_syn_fwd = (v->flags & TCP_AE) != 0;
             f->syn_at = s->at.ns;
         }
         return;
     }
-    if (f->tcp_syn_count_rev++ != 0) {
+    if (count(&f->tcp_syn_count_rev) != 0) {
         unsigned first = (unsigned)f->tcp_synflags_rev | (f->tcp_ae_syn_rev ? TCP_AE : 0);
         if ((first ^ v->flags) & (TCP_AE | TCP_CWR | TCP_ECE))
             f->tcp_synack_varies = 1;

@@ -42,7 +42,7 @@ void flow_sent(struct flow *f, const struct wire_view *v, rs_wall at)
 {
     struct flow_sight *sight = &f->sight;
     uint32_t end = end_of(v);
-    if (!sight->opened) {
+    if (!sight->opened && (v->flags & TCP_SYN)) {
         sight->opened = true;
         sight->iss = sight->acked = v->seq;
         sight->sent_end = end;

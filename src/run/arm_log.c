@@ -12,6 +12,7 @@ void arm_log_attempt(struct record *r,
                      const struct arm_log *log)
 {
     record_begin(r, NULL, NULL);
+    record_str(r, "plugin", facts->plugin);
     record_uint(r, "line", log->line);
     record_strn(r, "input", facts->text, facts->bytes);
     record_attempt(r, arm_name, log);
@@ -64,6 +65,7 @@ static void input_member(struct record *r, const struct record_facts *facts)
 void arm_log_target(struct record *r, const struct record_facts *facts)
 {
     record_begin(r, NULL, NULL);
+    record_str(r, "plugin", facts->plugin);
     record_uint(r, "line", facts->line);
     input_member(r, facts);
     record_str(r, "target", facts->refusal == NULL ? "measured" : "refused");

@@ -141,6 +141,19 @@ static bool grow(void *list, size_t n, size_t bytes)
     return true;
 }
 
+/* A log of another plugin is none at all: its arms mean something else. */
+static int check_plugin(struct objects *o,
+                        const char *path,
+                        const struct plugin *p,
+                        struct rs_err *err)
+{
+    const char *name = object_str(o, "plugin", NULL);
+    if (object_problem(o) != NULL || strcmp(name, p->name) == 0)
+        return 0;
+    return rs_fail(err, RS_EINVAL, "%.120s is the log of plugin '%.40s', not of '%s'", path, name,
+                   p->name);
+}
+
 static int take_line(struct logged_run *run, struct objects *o, const struct plugin *plugin)
 {
     if (object_has(o, "target")) {
@@ -211,13 +224,16 @@ int arm_log_read(struct logged_run *run,
                  struct rs_err *err)
 {
     struct objects *o;
-    struct rs_err line;
+    struct rs_err line, first;
+    size_t bad = 0;
     memset(run, 0, sizeof *run);
     int rc = objects_open(&o, path, err);
     if (rc != 0)
         return rc;
     while ((rc = objects_next(o, &line)) != -RS_EEND) {
         if (rc == -RS_EINVAL) {
+            if (bad++ == 0)
+                first = line;
             wrong(ctx, line.text);
             continue;
         }
@@ -225,15 +241,22 @@ int arm_log_read(struct logged_run *run,
             *err = line;
             break;
         }
+        if ((rc = check_plugin(o, path, plugin, err)) != 0)
+            break;
         if (take_line(run, o, plugin) != 0) {
             rc = rs_fail(err, RS_ENOMEM, "no memory for the arm log %.160s", path);
             break;
         }
-        if (object_problem(o) != NULL)
+        if (object_problem(o) != NULL) {
+            if (bad++ == 0)
+                snprintf(first.text, sizeof first.text, "%s", object_problem(o));
             wrong(ctx, object_problem(o));
+        }
     }
     objects_close(o);
     rc = rc == -RS_EEND ? 0 : rc;
+    if (rc == 0 && bad > 0 && run->n_attempts + run->n_targets == 0)
+        rc = rs_fail(err, RS_EINVAL, "this is no arm log: %.200s", first.text);
     if (rc == 0)
         join(run);
     else

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/output.h"
 #include "run/classify_int.h"
 #include "run/packets.h"
 
@@ -78,8 +79,11 @@ void classify_read(struct classify *c, trace_fn fn, void *ctx)
     if (rc >= 0 || rc == -RS_EEND)
         return;
     c->result->damaged = true;
-    classify_notice(c, "%s; the %llu packets before it were read", why.text,
-                    (unsigned long long)stats.packets);
+    if (stats.frames == 1)
+        classify_notice(c, "%s; the frame before it was read", why.text);
+    else
+        classify_notice(c, "%s; the %llu frames before it were read", why.text,
+                        (unsigned long long)stats.frames);
 }
 
 static bool is_there(char path[PATH_BYTES], size_t n, const char *file)
@@ -89,13 +93,13 @@ static bool is_there(char path[PATH_BYTES], size_t n, const char *file)
 }
 
 /* Where the arm log is: beside the capture, which may have been compressed since. NULL: none. */
-static const char *log_path(const struct classify *c, char path[PATH_BYTES])
+static const char *log_path(const struct classify_options *o, char path[PATH_BYTES])
 {
     static const char *const compressed[] = {".gz", ".bz2", ".xz"};
-    const char *file = c->o->file;
+    const char *file = o->file;
     size_t n = strlen(file);
-    if (c->o->log != NULL)
-        return strcmp(c->o->log, "none") == 0 ? NULL : c->o->log;
+    if (o->log != NULL)
+        return strcmp(o->log, "none") == 0 ? NULL : o->log;
     if (n >= PATH_BYTES || is_there(path, n, file))
         return n < PATH_BYTES ? path : NULL;
     for (size_t i = 0; i < sizeof compressed / sizeof compressed[0]; i++) {
@@ -104,6 +108,17 @@ static const char *log_path(const struct classify *c, char path[PATH_BYTES])
             return is_there(path, n - m, file) ? path : NULL;
     }
     return NULL;
+}
+
+bool classify_would_empty(const struct classify_options *o, const char *output)
+{
+    char path[PATH_BYTES];
+    return output_would_empty(output, o->file) || output_would_empty(output, log_path(o, path));
+}
+
+int classify_ready(struct classify *c)
+{
+    return c->sink->ready != NULL ? c->sink->ready(c->sink->ctx, c->err) : 0;
 }
 
 static int prepare(struct classify *c)
@@ -132,7 +147,7 @@ int classify_run(const struct classify_options *o,
     record_init(&c.record);
     int rc = prepare(&c);
     if (rc == 0) {
-        const char *log = log_path(&c, path);
+        const char *log = log_path(o, path);
         rc = log != NULL ? classify_replay(&c, log) : classify_foreign(&c);
     }
     if (rc == 0)

@@ -24,6 +24,9 @@ struct classify_options {
 /* What classifying gives. record and notice are borrowed texts. */
 struct classify_sink {
     void *ctx;
+    /* Capture and log could be opened: now is the time to open, and so empty, what is written to.
+     * 0, or -RS_E* with the text in err. NULL: nothing to do. */
+    int (*ready)(void *ctx, struct rs_err *err);
     /* One record, with its newline. 0, or -RS_E* with the text in err: ends the run. */
     int (*record)(void *ctx, const char *text, size_t n, struct rs_err *err);
     /* What a record's conditions rest on, before record(); NULL: not wanted. */
@@ -38,6 +41,9 @@ struct classify_result {
     uint64_t packets, records;
     bool damaged; /* something could not be read: records may be missing or incomplete */
 };
+
+/* Whether writing to `output` would empty the capture or its log. */
+bool classify_would_empty(const struct classify_options *o, const char *output);
 
 /* 0, or -RS_E*: nothing could be read, or the sink failed. */
 int classify_run(const struct classify_options *o,

@@ -37,6 +37,8 @@ __attribute__((format(printf, 2, 3))) void classify_notice(struct classify *c,
 /* Reads all packets. What is wrong with the capture is told, and makes the result damaged. */
 void classify_read(struct classify *c, trace_fn fn, void *ctx);
 
+int classify_ready(struct classify *c);
+
 /* replay.c */
 int classify_replay(struct classify *c, const char *log_path);
 /* foreign.c */

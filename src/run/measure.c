@@ -100,6 +100,8 @@ static void tell_progress(struct measure *m, rs_mono now)
         engine_pressure(m->engine, now);
     if (m->ui->progress != NULL)
         m->ui->progress(m->ui->ctx, &p);
+    if (m->pcap != NULL)
+        pcapout_flush(m->pcap);
     m->next_progress = rs_mono_add(now, RS_SEC);
 }
 

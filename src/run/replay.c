@@ -10,6 +10,8 @@
 #include "run/arm_log_read.h"
 #include "run/classify_int.h"
 
+#define WRONG_TOLD 10 /* wrong lines of a log that are told one by one */
+
 struct replayed { /* one attempt of the log */
     struct attempt *a;
     bool over;
@@ -21,8 +23,9 @@ struct replay {
     struct replayed *state;  /* as run.attempts */
     size_t *by_from, *by_to; /* indices of attempts in the order of packets_from, packets_to */
     size_t next_from, next_to, next_target;
-    uint64_t packets;
-    size_t misfits; /* attempts that do not fit the capture, or the rest of the log */
+    uint64_t packets, matched; /* those of some attempt */
+    size_t wrong;              /* lines of the log */
+    size_t misfits;            /* attempts that do not fit the capture, or the rest of the log */
 };
 
 static const struct arm_log *sorting; /* qsort has no context; set for the two calls only */
@@ -172,8 +175,10 @@ static void sent(struct replay *r, const struct trace_packet *p)
         return;
     struct wire_tuple tuple = wire_view_tuple(&v);
     struct flow *f = flow_table_find(&r->c->flows, &tuple, &dir);
-    if (f != NULL && dir == FLOW_FWD)
-        flow_sent(f, &v, p->at);
+    if (f == NULL || dir != FLOW_FWD)
+        return;
+    r->matched++;
+    flow_sent(f, &v, p->at);
 }
 
 static void received(struct replay *r, const struct trace_packet *p)
@@ -203,9 +208,10 @@ static void on_packet(void *ctx, const struct trace_packet *p)
 
 static void on_wrong(void *ctx, const char *text)
 {
-    struct classify *c = ctx;
-    c->result->damaged = true;
-    classify_notice(c, "%s; the attempt or target is left out", text);
+    struct replay *r = ctx;
+    r->c->result->damaged = true;
+    if (++r->wrong <= WRONG_TOLD)
+        classify_notice(r->c, "%s; the attempt or target is left out", text);
 }
 
 static void finish(struct replay *r)
@@ -214,6 +220,10 @@ static void finish(struct replay *r)
         if (!r->state[i].over)
             end_attempt(r, i);
     targets_due(r, true);
+    if (r->run.n_attempts > 0 && r->packets > 0 && r->matched == 0)
+        classify_notice(
+            r->c, "no packet of the capture belongs to an attempt of the log: is it the log of "
+                  "another run?");
     if (r->misfits > 0)
         classify_notice(r->c,
                         "%zu attempts do not fit the capture, or the rest of the log: their "
@@ -229,9 +239,15 @@ static void finish(struct replay *r)
 int classify_replay(struct classify *c, const char *log_path)
 {
     struct replay r = {.c = c};
-    int rc = arm_log_read(&r.run, log_path, c->o->plugin, on_wrong, c, c->err);
-    if (rc != 0)
+    int rc = arm_log_read(&r.run, log_path, c->o->plugin, on_wrong, &r, c->err);
+    if (rc == 0)
+        rc = classify_ready(c);
+    if (rc != 0) {
+        arm_log_free(&r.run);
         return rc;
+    }
+    if (r.wrong > WRONG_TOLD)
+        classify_notice(c, "%zu more lines of the log are wrong", r.wrong - WRONG_TOLD);
     if (sort(&r)) {
         classify_read(c, on_packet, &r);
         finish(&r);

@@ -19,11 +19,16 @@ static void give_log(struct engine *e)
     size_t n;
     if (record_end(&e->record, &text, &n) == 0)
         e->ops.arm_log(e->ops.ctx, text, n);
+    else
+        notice_once(e, 3,
+                    "no memory for a line of the arm log: the capture cannot be classified "
+                    "as the run was");
 }
 
 static struct record_facts facts_of(const struct engine *e, const struct target *t)
 {
-    return (struct record_facts){.line = t->line,
+    return (struct record_facts){.plugin = e->config.plugin->name,
+                                 .line = t->line,
                                  .text = t->text,
                                  .bytes = t->raw_bytes,
                                  .is_json = true,
@@ -63,7 +68,8 @@ void report_refused(struct engine *e,
                     const char *problem)
 {
     rs_wall now = e->ops.wall(e->ops.ctx);
-    struct record_facts facts = {.line = job->line,
+    struct record_facts facts = {.plugin = e->config.plugin->name,
+                                 .line = job->line,
                                  .text = job->raw,
                                  .bytes = job->raw_bytes,
                                  .is_json = job->raw_is_json,

@@ -278,17 +278,34 @@ static int open_engine(struct measure *m)
 
 static int open_capture_file(struct measure *m)
 {
-    char name[4096];
+    char *name;
     if (m->o->pcap_out == NULL)
         return 0;
-    snprintf(name, sizeof name, "%s.arms.ndjson", m->o->pcap_out);
+    if (asprintf(&name, "%s.arms.ndjson", m->o->pcap_out) < 0)
+        return rs_fail(m->err, RS_ENOMEM, "no memory for the name of the arm log");
     int rc = pcapout_open(&m->pcap, m->o->pcap_out, m->err);
-    return rc != 0 ? rc : output_open(&m->arm_log, name, false, m->err);
+    if (rc == 0)
+        rc = output_open(&m->arm_log, name, false, m->err);
+    free(name);
+    return rc;
+}
+
+/* Opening them empties them: they must not be what is to be read. */
+static int spare_the_input(const struct measure *m)
+{
+    const char *outputs[] = {m->o->output, m->o->pcap_out};
+    for (unsigned i = 0; i < 2; i++)
+        if (output_would_empty(outputs[i], m->o->input))
+            return rs_fail(m->err, RS_EINVAL, "writing to '%.120s' would empty the target list",
+                           outputs[i]);
+    return 0;
 }
 
 int measure_open(struct measure *m)
 {
     m->input_watch = -1;
+    if (spare_the_input(m) != 0)
+        return -RS_EINVAL;
     int rc = m->o->dryrun ? 0 : output_open(&m->output, m->o->output, false, m->err);
     if (rc == 0)
         rc = input_open(&m->input, m->o->input, m->o->csv_input ? INPUT_CSV : INPUT_NDJSON, m->err);

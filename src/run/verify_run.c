@@ -116,7 +116,8 @@ static int classify(struct expect *e,
                     struct rs_err *err)
 {
     struct classification c = {.e = e, .reached = reached, .plugin = plugin_find(name)};
-    struct classify_sink sink = {&c, on_record, on_verdict, on_notice};
+    struct classify_sink sink = {
+        .ctx = &c, .record = on_record, .verdict = on_verdict, .notice = on_notice};
     struct classify_options o = {.plugin = c.plugin, .file = capture};
     struct classify_result result;
     if (c.plugin == NULL)

@@ -119,7 +119,8 @@ static struct reading read_all(uint8_t mode, const char *log)
                                        .file = "capture",
                                        .log = mode & MODE_LOG ? log : "none",
                                        .output_flows = (mode & MODE_FLOWS) != 0};
-    const struct classify_sink sink = {&r, on_record, on_verdict, on_notice};
+    const struct classify_sink sink = {
+        .ctx = &r, .record = on_record, .verdict = on_verdict, .notice = on_notice};
     CHECK(classify_run(&o, &sink, &r.result, &err) == 0);
     CHECK(r.result.records == r.records && (r.left_out == 0 || r.result.damaged));
     return r;

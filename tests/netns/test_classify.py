@@ -148,7 +148,7 @@ def test_a_capture_that_was_cut(lab, folder):
     file, outcome = recorded(lab, folder)
     os.truncate(file, os.path.getsize(file) * 2 // 3)
     again = classify("ecn", file, code=LOST)
-    assert "packets before it were read" in again.err
+    assert "frames before it were read" in again.err
     assert [r["line"] for r in again.records] == [r["line"] for r in outcome.records]
     cut = [r for r in again.records if details(r) & INCOMPLETE]
     assert 1 <= len(cut) < len(again.records)
@@ -182,6 +182,7 @@ def test_the_log_of_another_run(lab, folder):
     measure(lab, lab.targets("none", 3, 6), "--pcap-out", other).check()
     shutil.copy(other + ".arms.ndjson", file + ".arms.ndjson")
     again = classify("ecn", file, code=LOST)
+    assert "is it the log of another run?" in again.err
     assert len(again.records) == 3
     assert all(not base(r) and details(r) == INCOMPLETE for r in again.records)
 
@@ -271,12 +272,53 @@ def test_bad_input(folder, case):
     assert text in outcome.err and outcome.out == b""
 
 
+def test_a_log_that_is_lost_is_told(lab, folder):
+    """The records are others then: no domain, no line, no confirmation."""
+    file, _ = recorded(lab, folder, 2)
+    os.remove(file + ".arms.ndjson")
+    assert "its arm log is not beside it" in classify("ecn", file).err
+    assert classify("--log", "none", "ecn", file).err == ""
+    assert classify("-q", "ecn", file).err == ""
+
+
+def test_the_log_of_another_plugin(lab, folder):
+    file, _ = recorded(lab, folder, 2)
+    subprocess.run(["sed", "-i", "s/\"plugin\":\"ecn\"/\"plugin\":\"dscp\"/", file + ".arms.ndjson"], check=True)
+    err = classify("ecn", file, code=1).err
+    assert "is the log of plugin 'dscp', not of 'ecn'" in err and len(err.splitlines()) == 1
+
+
+def test_what_is_no_log(lab, folder):
+    file, _ = recorded(lab, folder, 2)
+    err = classify("--log", file, "ecn", file, code=1).err
+    assert "this is no arm log" in err and len(err.splitlines()) <= 11
+
+
+@pytest.mark.parametrize("what", ["capture", "log"])
+def test_what_is_read_is_not_emptied(lab, folder, what):
+    file, outcome = recorded(lab, folder, 2)
+    link = os.path.join(folder, "link")
+    os.symlink(file if what == "capture" else file + ".arms.ndjson", link)
+    assert "would empty" in classify("--output", link, "ecn", file, code=2).err
+    same(outcome, file)
+
+
+def test_records_of_before_are_kept_when_nothing_can_be_read(folder):
+    records = os.path.join(folder, "records")
+    with open(records, "w", encoding="utf-8") as stream:
+        stream.write("precious\n")
+    classify("--output", records, "ecn", "/nonexistent/x.pcap", code=1)
+    classify("--output", records, "ecn", __file__, code=1)
+    with open(records, encoding="utf-8") as stream:
+        assert stream.read() == "precious\n"
+
+
 def test_an_empty_capture_gives_no_records(folder):
     good = os.path.join(folder, "empty.pcap")
     with open(good, "wb") as stream:
         stream.write(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000065000000"))
     outcome = classify("ecn", good)
-    assert outcome.out == b"" and outcome.err == ""
+    assert outcome.out == b"" and "no TCP connection" in outcome.err
 
 
 def test_help():

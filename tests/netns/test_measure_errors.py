@@ -254,3 +254,14 @@ def test_signal_while_waiting_for_input(lab):
     assert run.process.stdout.readline()
     run.signal()
     assert run.finish().check(130).out == b""
+
+
+@pytest.mark.parametrize("option", ["--output", "--pcap-out"])
+def test_the_target_list_is_not_emptied(lab, folder, option):
+    path = os.path.join(folder, "targets")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('{"dip":"198.18.0.1"}\n')
+    outcome = measure(lab, None, "--input", path, option, path).check(1)
+    assert "would empty the target list" in outcome.err
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == '{"dip":"198.18.0.1"}\n'

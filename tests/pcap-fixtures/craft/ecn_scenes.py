@@ -97,8 +97,12 @@ def broken_hs_then_close(s):
 
 @fixture()
 def offline_timeout(s):
+    """Another port answers, so that the capture is seen to have both directions."""
     silence(s)
     silence(s, "EW")
+    other = Tcp(s, dport=81)
+    other.syn()
+    other.reply("RA", options=b"")
 
 
 @fixture(form="us-big-endian")
@@ -336,6 +340,33 @@ def incomplete_captured_twice(s):
     c = Tcp(s)
     c.syn("EW")
     s.packets.append((s.now + 1000, c.last, True))
+
+
+@fixture()
+def incomplete_one_direction(s):
+    """Nothing in the capture comes back: perhaps it has one direction only."""
+    silence(s)
+    silence(s, "EW")
+
+
+@fixture()
+def works_captured_twice(s):
+    """Every packet is in the capture twice, as from both sides of a bridge."""
+    plain(s)
+    ecn(s)
+    s.packets = [copy for at, *rest in s.packets for copy in ((at, *rest), (at + 20_000, *rest))]
+
+
+@fixture()
+def incomplete_request_captured_twice(s):
+    """A request that is in the capture twice was not sent twice: the connection did not stall."""
+    plain(s)
+    c = Tcp(s, ts=False)
+    c.open("EW", "E")
+    for _ in range(2):
+        c.get("ect0", arrives=False)
+    s.packets += [(at + 20_000, *rest) for at, *rest in s.packets[-2:]]
+    s.packets.sort(key=lambda packet: packet[0])
 
 
 @fixture()

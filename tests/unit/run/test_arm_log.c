@@ -12,7 +12,7 @@
 #include "unit/io/files.h"
 
 static const struct arm arms[] = {{.name = "plain"}, {.name = "ecn"}};
-static const struct plugin plugin = {.arms = arms, .n_arms = 2};
+static const struct plugin plugin = {.name = "ecn", .arms = arms, .n_arms = 2};
 static char log_text[65536];
 static char told[1000];
 
@@ -58,7 +58,8 @@ static struct arm_log an_attempt(uint64_t line, uint8_t number)
 static struct record_facts a_target(uint64_t line)
 {
     static const char text[] = "{ \"dip\": \"::1\", \"x\":\"\\u0000\\n\" }";
-    return (struct record_facts){.line = line,
+    return (struct record_facts){.plugin = "ecn",
+                                 .line = line,
                                  .text = text,
                                  .bytes = sizeof text - 1,
                                  .is_json = true,
@@ -146,8 +147,9 @@ static const struct wrong {
     {"\"exchange_complete\":true", "\"exchange_complete\":1", "expected true or false"},
     {"\"attempt\":0", "\"attempt\":4800", "wrong \"attempt\""},
     {"\"packets_from\":100", "\"packets_from\":99999999999", "no less than packets_from"},
-    {"{\"line\"", "{\"line", "log:1: no JSON"},
-    {"{\"line\":7,", "[{\"line\":7},", "log:1: no JSON"},
+    {"{\"plugin\"", "{\"plugin", "log:1: no JSON"},
+    {"{\"plugin\":\"ecn\",", "[{\"x\":7},", "log:1: no JSON"},
+    {"\"plugin\":\"ecn\",", "", "there is no \"plugin\""},
 };
 
 static void wrong_lines_are_told_and_the_rest_is_read(void **state)
@@ -227,6 +229,30 @@ static void what_cannot_be_read_is_told(void **state)
     assert_non_null(strstr(err.text, "directory"));
 }
 
+static void what_is_no_log_of_this_plugin(void **state)
+{
+    (void)state;
+    struct logged_run run;
+    struct rs_err err;
+    static const struct {
+        const char *text, *told;
+    } logs[] = {{"[1]\n{}\n", "no arm log: "},
+                {"\x7f"
+                 "ELF",
+                 "no arm log: "},
+                {"{\"plugin\":\"dscp\"}\n", "log of plugin 'dscp', not of 'ecn'"}};
+    for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
+        const char *path = files_make("log", logs[i].text, strlen(logs[i].text));
+        told[0] = '\0';
+        assert_int_equal(arm_log_read(&run, path, &plugin, on_wrong, NULL, &err), -RS_EINVAL);
+        if (strstr(err.text, logs[i].told) == NULL)
+            fail_msg("row %zu: %s", i, err.text);
+    }
+    const char *path = files_make("log", "", 0);
+    assert_int_equal(arm_log_read(&run, path, &plugin, on_wrong, NULL, &err), 0);
+    arm_log_free(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +260,7 @@ int main(void)
         cmocka_unit_test(wrong_lines_are_told_and_the_rest_is_read),
         cmocka_unit_test(a_log_that_lacks_an_attempt),
         cmocka_unit_test(a_missing_log_is_told),
+        cmocka_unit_test(what_is_no_log_of_this_plugin),
         cmocka_unit_test(what_cannot_be_read_is_told),
     };
     return cmocka_run_group_tests(tests, files_begin, files_end);
