@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/expect_int.h"
 
@@ -235,13 +236,9 @@ static void put_changed(FILE *file, const struct wanted *w)
     json_decref(out);
 }
 
-int expect_write(const struct expect *e, struct rs_err *err)
+static void put_all(const struct expect *e, FILE *file)
 {
     static const char *const verdict_keys[] = {"dip", "dp", "conditions", NULL};
-    FILE *file = fopen(e->path, "we");
-    if (file == NULL)
-        return rs_fail_errno(err, errno, "cannot write %s", e->path);
-    errno = 0;
     fprintf(file, "%s\n", e->header_text);
     for (size_t i = 0; i < e->wanted_n; i++) {
         const struct wanted *w = &e->wanted[i];
@@ -258,8 +255,28 @@ int expect_write(const struct expect *e, struct rs_err *err)
         put(file, out);
         json_decref(out);
     }
-    int why = errno;
-    if (fclose(file) != 0 || why != 0)
-        return rs_fail_errno(err, why != 0 ? why : errno, "cannot write %s", e->path);
-    return 0;
+}
+
+/* Beside the file and then in its place: what people wrote is not lost to a full disk. */
+int expect_write(const struct expect *e, struct rs_err *err)
+{
+    char *beside;
+    if (asprintf(&beside, "%s.new", e->path) < 0)
+        return rs_fail(err, RS_ENOMEM, "no memory to write %s", e->path);
+    FILE *file = fopen(beside, "we");
+    if (file == NULL) {
+        int why = errno;
+        free(beside);
+        return rs_fail_errno(err, why, "cannot write %s.new", e->path);
+    }
+    put_all(e, file);
+    int why = fflush(file) != 0 || ferror(file) ? errno : 0;
+    if (fclose(file) != 0 && why == 0)
+        why = errno;
+    if (why == 0 && rename(beside, e->path) != 0)
+        why = errno;
+    if (why != 0)
+        unlink(beside);
+    free(beside);
+    return why == 0 ? 0 : rs_fail_errno(err, why, "cannot write %s", e->path);
 }

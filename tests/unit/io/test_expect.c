@@ -2,6 +2,8 @@
  * Expectations of fixtures: reading them, differences in words, writing them anew. */
 #include "unit/base/run.h"
 
+#include <sys/stat.h>
+
 #include "io/expect.h"
 #include "unit/io/files.h"
 
@@ -170,6 +172,23 @@ static void update_of_a_new_record(void **state)
            FLOWS "{\"sip\":\"192.0.2.2\",\"dip\":\"192.0.2.1\",\"x\":1,\"y\":null}\n");
 }
 
+/* The file stays whole until there is another. */
+static void update_that_cannot_be_written(void **state)
+{
+    (void)state;
+    char got[4096], beside[220];
+    static const char before[] = HEADER ONE;
+    struct expect *e = open_text(before);
+    snprintf(beside, sizeof beside, "%s.new", files_path("x.expect"));
+    assert_int_equal(mkdir(beside, 0755), 0);
+    compare(e, "{\"dip\":\"192.0.2.1\",\"dp\":80,\"conditions\":[\"other\"]}\n");
+    assert_true(expect_write(e, &err) < 0);
+    assert_non_null(strstr(err.text, "x.expect"));
+    expect_free(e);
+    file(got, sizeof got);
+    assert_string_equal(got, before);
+}
+
 static void a_new_file(void **state)
 {
     (void)state;
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(update_keeps_the_members_that_were_named, files_begin,
                                         files_end),
         cmocka_unit_test_setup_teardown(update_of_a_new_record, files_begin, files_end),
+        cmocka_unit_test_setup_teardown(update_that_cannot_be_written, files_begin, files_end),
         cmocka_unit_test_setup_teardown(a_new_file, files_begin, files_end),
         cmocka_unit_test_setup_teardown(bad_files, files_begin, files_end),
     };
