@@ -84,10 +84,10 @@ static int explain(struct file_trace *f, const char *text, struct rs_err *err)
         return f->failed;
     }
     if (f->hit_end || strncmp(text, "truncated", 9) == 0)
-        return rs_fail(err, RS_ETRUNC, "%.100s is cut off inside packet %llu", f->t.name,
+        return rs_fail(err, RS_ETRUNC, "%.100s is cut off inside frame %llu", f->t.name,
                        frames + 1);
-    return rs_fail(err, RS_EPROTO, "%.100s is damaged behind packet %llu: %.100s", f->t.name,
-                   frames, text);
+    return rs_fail(err, RS_EPROTO, "%.100s is damaged behind frame %llu: %.100s", f->t.name, frames,
+                   text);
 }
 
 static int read_file(struct trace *t, int budget, struct rs_err *err)

@@ -177,10 +177,10 @@ static int fail_reading(struct uri_trace *u, struct rs_err *err)
         return explain(u, RS_ESYS, "cannot capture on with", err);
     libtrace_err_t e = trace_get_err(u->in);
     if (e.err_num > 0) /* any errno: of a short read it is what happened to be left there */
-        return rs_fail(err, RS_ETRUNC, "%.100s is cut off inside packet %llu, or cannot be read on",
+        return rs_fail(err, RS_ETRUNC, "%.100s is cut off inside frame %llu, or cannot be read on",
                        u->t.name, frames + 1);
     e.problem[strcspn(e.problem, "\n")] = '\0';
-    return rs_fail(err, RS_EPROTO, "%.80s is damaged behind packet %llu: %.100s", u->t.name, frames,
+    return rs_fail(err, RS_EPROTO, "%.80s is damaged behind frame %llu: %.100s", u->t.name, frames,
                    e.problem);
 }
 

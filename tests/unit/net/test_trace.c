@@ -329,7 +329,7 @@ static void a_cut_anywhere_is_told(void **state)
             assert_int_equal(end, n == 24 || n == one ? -RS_EEND : -RS_ETRUNC);
             assert_int_equal(n_got, n >= one);
             if (end == -RS_ETRUNC && n > one)
-                assert_string_equal(err.text, "x.pcap is cut off inside packet 2");
+                assert_string_equal(err.text, "x.pcap is cut off inside frame 2");
         }
         trace_close(t);
         assert_int_equal(file.closed, 1);
@@ -346,7 +346,7 @@ static void damage_behind_a_packet_is_told(void **state)
     assert_int_equal(open_it(), 0);
     assert_int_equal(read_all(100), -RS_EPROTO);
     assert_int_equal(n_got, 1);
-    assert_non_null(strstr(err.text, "x.pcap is damaged behind packet 1"));
+    assert_non_null(strstr(err.text, "x.pcap is damaged behind frame 1"));
 }
 
 static void the_streams_own_error_comes_through(void **state)
