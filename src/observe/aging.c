@@ -117,6 +117,13 @@ static struct aged *make_room(struct aging *a)
     return slab_get(&a->slab);
 }
 
+/* A SYN/ACK answers a SYN that was not seen: whoever sends it is the server. */
+static enum flow_dir first_dir(const struct wire_view *v)
+{
+    const unsigned synack = TCP_SYN | TCP_ACK;
+    return (v->have & WIRE_TCP) && (v->flags & (synack | TCP_RST)) == synack ? FLOW_REV : FLOW_FWD;
+}
+
 static struct aged *begin(struct aging *a, const struct wire_tuple *tuple)
 {
     struct aged *g = slab_get(&a->slab);
@@ -227,16 +234,21 @@ static struct looked_up look_up(const struct aging *a, const struct wire_view *v
 static void give(struct aging *a, const struct wire_view *v, rs_wall at, const struct looked_up *l)
 {
     enum flow_dir dir = FLOW_FWD;
+    struct wire_tuple forward = l->tuple;
     struct aged *g = aged_of(flow_table_find_hashed(&a->table, &l->tuple, l->hash, &dir));
     bool is_bad = v->l4_cksum == WIRE_CKSUM_BAD;
     if (g != NULL && reopens(g, v, dir)) {
         end(a, g, FLOW_END_CLOSED);
         g = NULL;
     }
-    if (g != NULL)
+    if (g != NULL) {
         heard(a, g);
-    else if ((g = begin(a, &l->tuple)) != NULL)
-        dir = FLOW_FWD;
+    } else {
+        dir = first_dir(v);
+        if (dir == FLOW_REV)
+            forward = wire_tuple_swap(&l->tuple);
+        g = begin(a, &forward);
+    }
     if (g == NULL) {
         a->stats.lost++;
         return;

@@ -15,6 +15,9 @@
  * (QoF, which reassembles, has it with its first fragment); so no packet is lost, and none is
  * guessed into a flow. TCP and UDP cut off before their ports go there too.
  *
+ * Forward is the way of the first packet; but the first packet of a flow that is a SYN/ACK goes in
+ * reverse, since its sender is the server.
+ *
  * Time is the highest time stamp seen: one that goes backwards is counted and ages nothing.
  * Checksums are not judged, as with PATHspider and QoF (a capture may be edited, anonymised or
  * cut), but a segment with a wrong one closes no flow, and in reverse counts in bad_checksum_rev.

@@ -57,7 +57,7 @@ struct flow_sight {
 /* Of this struct only the first flow_bytes(chains) bytes need be there: the members of chains
  * behind the last one that is drawn are not touched. */
 struct flow {
-    struct wire_tuple tuple; /* src is the side of the first packet */
+    struct wire_tuple tuple; /* src is the side that sends forward */
     struct flow *table_next; /* the table's; not for others */
     void *owner;             /* the table user's; not looked at here */
     uint32_t chains;         /* CHAIN_BIT()s that are drawn */

@@ -14,7 +14,7 @@ static int64_t now; /* seconds that the helpers stamp packets with */
 static struct ended {
     uint16_t sport;
     enum flow_end why;
-    uint64_t packets;
+    uint64_t packets, forward;
     uint8_t proto;
     bool unreachable;
     uint32_t bad;
@@ -25,9 +25,13 @@ static void on_ended(void *ctx, const struct flow *f, enum flow_end why)
 {
     assert_ptr_equal(ctx, &a);
     assert_true(n_ended < 64);
-    ended[n_ended++] = (struct ended){f->tuple.sport,          why,
-                                      f->pkt_fwd + f->pkt_rev, f->tuple.proto,
-                                      f->icmp_unreachable,     f->bad_checksum_rev};
+    ended[n_ended++] = (struct ended){.sport = f->tuple.sport,
+                                      .why = why,
+                                      .packets = f->pkt_fwd + f->pkt_rev,
+                                      .forward = f->pkt_fwd,
+                                      .proto = f->tuple.proto,
+                                      .unreachable = f->icmp_unreachable,
+                                      .bad = f->bad_checksum_rev};
 }
 
 static void table(size_t most, uint64_t active)
@@ -191,6 +195,45 @@ static void a_new_syn_opens_a_closing_flow_again(void **state)
     assert_int_equal(aging_open(&a), 1);
     tcp(2001, true, "S 888:888(0)"); /* of a flow that is open: it stays one */
     assert_int_equal(n_ended, 1);
+}
+
+/* Whoever answers a SYN is the server, whether the SYN was seen or not. */
+static void a_synack_that_comes_first_goes_in_reverse(void **state)
+{
+    (void)state;
+    table(100, 0);
+    tcp(2001, false, "SE. 0:0(0) ack 1");
+    tcp(2001, true, "S 0:0(0)"); /* it was overtaken */
+    tcp(2001, true, ". 1:1(0) ack 1");
+    tcp(2002, false, "S. 0:0(0) ack 1 bad-cksum");
+    tcp(2003, false, "S 0:0(0)"); /* everything else: the first packet goes forward */
+    tcp(2004, false, ". 1:1(0) ack 1");
+    tcp(2005, false, "SR. 1:1(0) ack 1"); /* this is no answer */
+    aging_flush(&a);
+    assert_int_equal(n_ended, 5);
+    expect(0, 80, FLOW_END_CLOSED, 1); /* by its RST */
+    expect(1, 2001, FLOW_END_END, 3);
+    assert_int_equal(ended[1].forward, 2);
+    expect(2, 2002, FLOW_END_END, 1);
+    assert_int_equal(ended[2].forward, 0);
+    expect(3, 80, FLOW_END_END, 1);
+    expect(4, 80, FLOW_END_END, 1);
+    assert_int_equal(ended[4].forward, 1);
+}
+
+/* A port that is used again, of which the capture has only the answer. */
+static void a_synack_of_a_new_connection_behind_a_closed_one(void **state)
+{
+    (void)state;
+    table(100, 0);
+    finish(2001);
+    now += 6;
+    tcp(2001, false, "S. 500:500(0) ack 1");
+    tcp(2001, true, ". 1:1(0) ack 501");
+    aging_flush(&a);
+    expect(0, 2001, FLOW_END_CLOSED, 6);
+    expect(1, 2001, FLOW_END_END, 2);
+    assert_int_equal(ended[1].forward, 1);
 }
 
 static void the_active_timeout_cuts(void **state)
@@ -408,6 +451,8 @@ int main(void)
         CASE(an_rst_closes),
         CASE(a_damaged_rst_closes_nothing),
         CASE(a_new_syn_opens_a_closing_flow_again),
+        CASE(a_synack_that_comes_first_goes_in_reverse),
+        CASE(a_synack_of_a_new_connection_behind_a_closed_one),
         CASE(the_active_timeout_cuts),
         CASE(a_full_table_gives_up_the_one_longest_unheard_of),
         CASE(time_that_goes_backwards_ages_nothing),
