@@ -9,24 +9,27 @@
 
 static int usage(void)
 {
-    puts("usage: rawspider verify [options] DIR [NAME]\n\n"
-         "Classifies or observes each capture below DIR again (.pcap, .pcapng, .cap, also "
-         "compressed) "
-         "and\n"
-         "compares what comes of it with CAPTURE.expect beside it; prints TAP. With a NAME only "
-         "those with it in\n"
-         "their name. DIR may be one capture.\n\n"
-         "  --filter NAME   the same\n"
-         "  --update        write the expectations that are not met anew, from what came\n"
-         "  --run WORDS     with --update: what to run for captures without an expectation,\n"
-         "                  'classify PLUGIN' or 'observe CHAIN...'\n"
-         "  --unreached     in the end, list the conditions of all plugins that no fixture "
-         "reached\n\n"
-         "An expectation is lines of JSON:\n\n"
-         "  {\"about\":\"what it shows\",\"run\":[\"classify\",\"ecn\"]}\n"
-         "  {\"dip\":\"198.51.100.80\",\"dp\":80,\"conditions\":[\"ecn.connectivity.works\"]}\n\n"
-         "then one for each record; members that it does not name are not compared.\n"
-         "Exit code: 0 all passed, 1 not all (or something was not reached), 2 usage.");
+    puts(
+        "usage: rawspider verify [options] DIR [NAME]\n\n"
+        "Classifies or observes each capture below DIR again (.pcap, .pcapng, .cap; also .gz, "
+        ".bz2, .xz) and\n"
+        "compares what comes of it with its expectation: that of x.pcap or x.pcapng.gz is x.expect "
+        "beside it. Prints\n"
+        "TAP. With a NAME only those with it in their name. DIR may be one capture.\n\n"
+        "  --filter NAME   the same\n"
+        "  --update        write the expectations that are not met anew, from what came\n"
+        "  --run WORDS     with --update: what to run for captures without an expectation,\n"
+        "                  'classify PLUGIN' or 'observe CHAIN...'\n"
+        "  --unreached     in the end, list the conditions of all plugins that no fixture "
+        "reached\n\n"
+        "An expectation is lines of JSON:\n\n"
+        "  {\"about\":\"what it shows\",\"run\":[\"classify\",\"ecn\"]}\n"
+        "  {\"dip\":\"198.51.100.80\",\"dp\":80,\"conditions\":[\"ecn.connectivity.works\"]}\n\n"
+        "then one for each record. It needs dip; this, and dp, of flows also sip, sp and proto, if "
+        "it names them,\n"
+        "tell which record is meant: the first that fits. Members that it does not name are not "
+        "compared.\n"
+        "Exit code: 0 all passed, 1 not all (or something was not reached), 2 usage.");
     return EXIT_DONE;
 }
 
@@ -44,9 +47,10 @@ static int run(const struct verify_options *o)
         complain("%s", err.text);
         return EXIT_FAILED;
     }
-    printf("# %u fixtures, %u failed", counts.fixtures, counts.failed);
+    printf("# %u fixture%s, %u failed", counts.fixtures, counts.fixtures == 1 ? "" : "s",
+           counts.failed);
     if (o->update)
-        printf(", %u expectations written", counts.updated);
+        printf(", %u expectation%s written", counts.updated, counts.updated == 1 ? "" : "s");
     if (o->unreached)
         printf("; %u of %u conditions not reached", counts.unreached, counts.rows);
     puts("");
@@ -77,7 +81,8 @@ int command_verify(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct verify_options o = {0};
     int c;
-    while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
         if (c == 'h')
             return usage();
         else if (c == 'f')
@@ -88,10 +93,8 @@ int command_verify(int argc, char **argv)
             o.run = optarg;
         else if (c == 'U')
             o.unreached = true;
-        else {
-            complain("rawspider verify --help lists the options");
-            return EXIT_USAGE;
-        }
+        else
+            return bad_option(c, argv);
     }
     o.path = optind < argc ? argv[optind++] : NULL;
     if (optind < argc && o.filter == NULL)

@@ -72,9 +72,9 @@ static int expectation(
     } else if (*is_new) {
         char text[1024];
         snprintf(text, sizeof text,
-                 "there is no expectation: rawspider verify --update --run 'classify PLUGIN' %s "
+                 "there is no expectation %s: rawspider verify --update --run 'classify PLUGIN' %s "
                  "(or 'observe CHAIN...') writes one",
-                 capture);
+                 path, capture);
         note(v, text);
         return rc;
     }
@@ -104,6 +104,29 @@ static bool settle(struct verify *v, struct expect *e, unsigned differences, boo
     return true;
 }
 
+/* The capture of an expectation. People try CAPTURE.pcap.expect first. */
+static void say_missing(struct verify *v, const char *expectation)
+{
+    char text[2048];
+    const char *slash = strrchr(expectation, '/');
+    const char *name = slash != NULL ? slash + 1 : expectation;
+    int n = (int)(strlen(name) - strlen(".expect"));
+    snprintf(text, sizeof text,
+             "there is no capture beside this expectation: expected %.*s.pcap, %.*s.pcapng or "
+             "%.*s.cap, or one of them with .gz, .bz2 or .xz",
+             n, name, n, name, n, name);
+    note(v, text);
+    char *capture = strndup(name, (size_t)n);
+    char *right =
+        capture != NULL && verify_is_capture(capture) ? verify_expect_path(capture) : NULL;
+    if (right != NULL) {
+        snprintf(text, sizeof text, "the expectation of %s is %s", capture, right);
+        note(v, text);
+    }
+    free(right);
+    free(capture);
+}
+
 /* True: passed. */
 static bool fixture(struct verify *v, const char *capture)
 {
@@ -111,7 +134,7 @@ static bool fixture(struct verify *v, const char *capture)
     struct expect *e = NULL;
     bool is_new = false, passed = false;
     if (!verify_is_capture(capture)) {
-        note(v, "there is no capture beside this expectation");
+        say_missing(v, capture);
         return false;
     }
     char *path = verify_expect_path(capture);

@@ -132,8 +132,13 @@ int verify_list(struct names *out, const char *path, struct rs_err *err)
         rc = list_folder(out, path, 0, err);
     else if (verify_is_capture(path))
         rc = add(out, strdup(path), err);
+    else if (ends(path, strlen(path), ".expect"))
+        rc = rs_fail(err, RS_EINVAL,
+                     "%.160s is an expectation: name its capture, or the folder of both", path);
     else
-        rc = rs_fail(err, RS_EINVAL, "%s is no capture (.pcap, .pcapng, .cap) and no folder", path);
+        rc = rs_fail(err, RS_EINVAL,
+                     "%.160s is no capture (.pcap, .pcapng, .cap; .gz, .bz2, .xz) and no folder",
+                     path);
     if (rc != 0) {
         verify_names_free(out);
         return rc;

@@ -217,7 +217,35 @@ def test_an_expectation_without_capture(copy):
     (copy / f"{MSS}.pcap").unlink()
     result = verify(copy)
     assert (result.code, result.failed) == (1, [f"{MSS}.expect"])
-    assert result.notes[f"{MSS}.expect"] == ["there is no capture beside this expectation"]
+    (note,) = result.notes[f"{MSS}.expect"]
+    name = MSS.rsplit("/", 1)[-1]
+    assert note.startswith(f"there is no capture beside this expectation: expected {name}.pcap, {name}.pcapng or ")
+    result = verify(copy / f"{MSS}.expect")
+    assert result.code == 1 and f"{MSS}.expect is an expectation: name its capture" in result.err
+
+
+def test_an_expectation_of_the_wrong_name(copy):
+    """That of x.pcap is x.expect; x.pcap.expect is what people try first."""
+    name = MSS.rsplit("/", 1)[-1]
+    (copy / f"{MSS}.expect").rename(copy / f"{MSS}.pcap.expect")
+    result = verify(copy)
+    assert (result.code, sorted(result.failed)) == (1, [f"{MSS}.pcap", f"{MSS}.pcap.expect"])
+    assert f"there is no expectation {copy / MSS}.expect: " in result.notes[f"{MSS}.pcap"][0]
+    assert result.notes[f"{MSS}.pcap.expect"][1] == f"the expectation of {name}.pcap is {name}.expect"
+
+
+def test_one_is_one(copy):
+    (line,) = [one for one in verify(copy, MSS).lines if one.startswith("# ")]
+    assert line == "# 1 fixture, 0 failed"
+    (copy / f"{MSS}.expect").unlink()
+    lines = verify("--update", "--run", "observe mss", copy, MSS).lines
+    assert lines[-1] == "# 1 fixture, 0 failed, 1 expectation written"
+
+
+def test_help_says_what_an_expectation_is():
+    text = " ".join("\n".join(verify("--help").lines).split())
+    assert "that of x.pcap or x.pcapng.gz is x.expect" in text
+    assert "It needs dip; this, and dp, of flows also sip, sp and proto" in text
 
 
 @pytest.mark.parametrize(
@@ -290,7 +318,8 @@ def test_unreached_conditions_are_listed(copy):
     "argv, code, expected",
     [
         ([], 2, "which folder?"),
-        (["--no-such", "x"], 2, "--help lists the options"),
+        (["--no-such", "x"], 2, "rawspider: there is no option --no-such"),
+        (["--filter"], 2, "rawspider: --filter needs a value; rawspider verify --help lists"),
         (["x", "y", "z"], 2, "one word too many"),
         (["--run", "observe tcp", "x"], 2, "--run goes with --update"),
         (["--unreached", "--filter", "x", "x"], 2, "--unreached needs all fixtures"),
