@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +92,11 @@ static int help(void)
         "  -i, --interface WHAT   an interface; a capture file (pcap, pcapng; gzip, bzip2, xz); - "
         "or nothing: standard\n"
         "                         input; or a URI of libtrace: pcapfile: erf: int: ring: ...\n"
-        "      --list-chains      the chains, their fields, units and meanings\n"
+        "      --list-chains      what every record has, the chains, their fields, types, units "
+        "and "
+        "meanings\n"
         "      --output FILE      records; default standard output; with ipfix also a collector: "
-        "tcp:HOST:PORT\n"
+        "tcp:HOST[:PORT] (4739)\n"
         "      --format FORMAT    of the records: ndjson, or ipfix: basic and meter, named or not, "
         "and no other chain\n"
         "      --flows N          flows at once (1000000); then the one longest unheard of goes\n"
@@ -167,6 +170,18 @@ static const char *option_name(int c)
     return "?";
 }
 
+/* Guesses what was meant. */
+static int no_chain(const char *word, const struct rs_err *err)
+{
+    if (access(word, F_OK) == 0 || if_nametoindex(word) != 0)
+        complain("%s; to read '%s': -i %s", err->text, word, word);
+    else if (strchr(word, ',') != NULL)
+        complain("%s; blanks separate them: basic tcp", err->text);
+    else
+        complain("%s", err->text);
+    return EXIT_USAGE;
+}
+
 /* What stands behind the options, and what to read. -1: go on. */
 static int choose(int argc, char **argv, struct observe_options *o)
 {
@@ -176,10 +191,12 @@ static int choose(int argc, char **argv, struct observe_options *o)
         return EXIT_USAGE;
     }
     for (; optind < argc; optind++)
-        if (observe_chain(argv[optind], &o->chains, &err) != 0) {
-            complain("%s", err.text);
-            return EXIT_USAGE;
-        }
+        if (observe_chain(argv[optind], &o->chains, &err) != 0)
+            return no_chain(argv[optind], &err);
+    if (observe_check(o, &err) != 0) {
+        complain("%s", err.text);
+        return EXIT_USAGE;
+    }
     o->chains |= observe_format_chains(o->format);
     if (o->chains == 0) {
         complain("which chains? rawspider observe --list-chains tells; for example: basic tcp ecn");
@@ -199,13 +216,17 @@ static int options(int argc, char **argv, struct observe_options *o, struct ui *
 {
     int c;
     observe_defaults(o);
-    while ((c = getopt_long(argc, argv, "i:n:qvh", longs, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":i:n:qvh", longs, NULL)) != -1) {
         if (c == 'h')
             return help();
         if (c == LIST_CHAINS)
             return list_chains();
-        if (c == '?') {
-            complain("rawspider observe --help lists the options");
+        if (c == '?' || c == ':')
+            return bad_option(c, argv);
+        if (c == 'i' && o->input != NULL) {
+            complain("-i is there twice, '%s' and '%s': only one of them can be read", o->input,
+                     optarg);
             return EXIT_USAGE;
         }
         const char *takes = set(o, ui, c);

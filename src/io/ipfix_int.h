@@ -14,7 +14,7 @@ struct ipfix_sink {
     int fd;                /* a collector; -1 for a file */
     int failed;            /* -RS_E*: what follows fails alike */
     uint64_t bytes;        /* to a collector */
-    char peer[272];        /* the collector as the user named it */
+    char peer[272];        /* the collector, "HOST port PORT" */
 };
 
 /* As ipfix_open. */

@@ -103,13 +103,13 @@ int ipfix_sink_open(struct ipfix_sink *s, const char *destination, struct rs_err
     *s = (struct ipfix_sink){.fd = -1};
     if (destination == NULL || strncmp(destination, "tcp:", 4) != 0)
         return output_open(&s->output, destination, false, err);
-    int n = snprintf(s->peer, sizeof s->peer, "%s", destination + 4);
-    memcpy(host, s->peer, sizeof host);
-    if (n >= (int)sizeof s->peer || split(host, &port) != 0)
+    int n = snprintf(host, sizeof host, "%s", destination + 4);
+    if (n >= (int)sizeof host || split(host, &port) != 0)
         return rs_fail(err, RS_EINVAL,
                        "'%.100s' names no collector: tcp:HOST:PORT is expected, or "
                        "tcp:[IPV6]:PORT",
                        destination);
+    snprintf(s->peer, sizeof s->peer, "%.250s port %.12s", host, port); /* as it was understood */
     return connect_any(s, host, port, err);
 }
 

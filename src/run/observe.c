@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +29,13 @@
 static const struct format {
     const char *name;
     int (*open)(struct observe_writer *w, const struct observe_options *o, struct rs_err *err);
-    uint32_t chains; /* that it cannot do without */
+    uint32_t chains;         /* that it cannot do without */
+    uint32_t takes;          /* and those that it has room for */
+    bool is_text;            /* for terminals, and not for collectors */
+    const char *chain_names; /* of `takes`, when these are not all */
 } formats[] = {
-    {"ndjson", observe_open_ndjson, 0},
-    {"ipfix", observe_open_ipfix, FLOW_IPFIX_CHAINS},
+    {"ndjson", observe_open_ndjson, 0, CHAINS_ALL, true, NULL},
+    {"ipfix", observe_open_ipfix, FLOW_IPFIX_CHAINS, FLOW_IPFIX_CHAINS, false, "basic and meter"},
 };
 #define N_FORMATS (sizeof formats / sizeof formats[0])
 
@@ -54,11 +56,12 @@ struct observer {
     struct observe_writer writer;
     bool has_writer, has_aging, has_signals;
     struct sigaction old_actions[2];
+    int read_rc;  /* of the reading that came before the output was opened */
     int write_rc; /* of the first write that failed */
     struct rs_err write_err;
     uint64_t frames, records, malformed;
     rs_mono started, next_tick;
-    bool limit_reached, is_cut;
+    bool limit_reached, is_cut, is_stopped;
 };
 
 /* Signals: the handler marks and wakes; what it needs must be global. The second one kills
@@ -103,21 +106,6 @@ void observe_defaults(struct observe_options *o)
         .format = formats[0].name, .flows_most = 1000000, .idle = 30, .close = 5};
 }
 
-int observe_chain(const char *name, uint32_t *chains, struct rs_err *err)
-{
-    char known[160] = "";
-    int c = chain_find(name);
-    if (c >= 0) {
-        *chains |= CHAIN_BIT(c);
-        return 0;
-    }
-    for (c = 0; c < CHAIN_N; c++) {
-        size_t n = strlen(known);
-        snprintf(known + n, sizeof known - n, "%s%s", c > 0 ? ", " : "", chain_name((enum chain)c));
-    }
-    return rs_fail(err, RS_ENOENT, "there is no chain '%.40s'; there are: %s", name, known);
-}
-
 static const struct format *find_format(const char *name)
 {
     for (size_t i = 0; i < N_FORMATS; i++)
@@ -145,19 +133,46 @@ uint32_t observe_format_chains(const char *name)
     return format != NULL ? format->chains : 0;
 }
 
-void observe_list_chains(void (*line)(void *ctx, const char *text), void *ctx)
+static bool is_stdout(const char *output)
 {
-    char text[512];
-    for (int c = 0; c < CHAIN_N; c++) {
-        line(ctx, chain_name((enum chain)c));
-        for (unsigned i = 0; i < flow_fields_n; i++) {
-            const struct flow_field *field = &flow_fields[i];
-            if (field->chain != (enum chain)c)
-                continue;
-            snprintf(text, sizeof text, "  %-24s %-9s %s", field->name, field->unit, field->doc);
-            line(ctx, text);
-        }
-    }
+    return output == NULL || strcmp(output, "-") == 0;
+}
+
+static int check_output(const struct format *format, const char *output, struct rs_err *err)
+{
+    if (is_stdout(output))
+        return format->is_text || !isatty(STDOUT_FILENO)
+                   ? 0
+                   : rs_fail(err, RS_EINVAL,
+                             "%s is not for a terminal: --output names a file or a collector "
+                             "(tcp:HOST:PORT), or redirect standard output",
+                             format->name);
+    if (strncmp(output, "udp:", 4) == 0)
+        return rs_fail(
+            err, RS_EINVAL,
+            "--output %.80s: collectors are reached by TCP only: --format ipfix --output "
+            "tcp:HOST:PORT (a file of that name: ./%.80s)",
+            output, output);
+    if (format->is_text && strncmp(output, "tcp:", 4) == 0)
+        return rs_fail(err, RS_EINVAL,
+                       "--output %.80s: only --format ipfix goes to a collector (a file of that "
+                       "name: ./%.80s)",
+                       output, output);
+    return 0;
+}
+
+int observe_check(const struct observe_options *o, struct rs_err *err)
+{
+    const struct format *format = find_format(o->format);
+    if (format == NULL)
+        return observe_has_format(o->format, err) ? 0 : -(int)RS_EINVAL;
+    for (int c = 0; c < CHAIN_N; c++)
+        if (o->chains & ~format->takes & CHAIN_BIT(c))
+            return rs_fail(err, RS_EINVAL,
+                           "--format %s has %s, and no room for chain %s: leave it out, or take "
+                           "another format",
+                           format->name, format->chain_names, chain_name((enum chain)c));
+    return check_output(format, o->output, err);
 }
 
 static void on_ended(void *ctx, const struct flow *f, enum flow_end why)
@@ -212,7 +227,7 @@ static void progress(struct observer *v)
         .kernel_dropped = s.kernel_dropped,
         .iface_dropped = s.iface_dropped,
         .records = v->records,
-        .output_bytes = v->writer.bytes(v->writer.ctx),
+        .output_bytes = v->has_writer ? v->writer.bytes(v->writer.ctx) : 0,
     };
     if (v->ui->progress != NULL)
         v->ui->progress(v->ui->ctx, &p);
@@ -225,7 +240,7 @@ static void tick(struct observer *v)
     if (!rs_mono_reached(v->next_tick, now))
         return;
     v->next_tick = rs_mono_add(now, RS_SEC);
-    if (v->write_rc == 0)
+    if (v->has_writer && v->write_rc == 0)
         v->write_rc = v->writer.flush(v->writer.ctx, &v->write_err);
     progress(v);
 }
@@ -264,7 +279,7 @@ static int batch(const struct observer *v)
 
 static int read_all(struct observer *v, struct rs_err *err)
 {
-    int rc = 0;
+    int rc = v->read_rc;
     while (rc >= 0 && caught == 0 && v->write_rc == 0) {
         int budget = batch(v);
         if (budget == 0) {
@@ -281,80 +296,49 @@ static int read_all(struct observer *v, struct rs_err *err)
     return rc == -RS_EEND || rc >= 0 || caught != 0 ? 0 : rc;
 }
 
-__attribute__((format(printf, 3, 4))) static void say(const struct observer *v,
-                                                      void (*to)(void *ctx, const char *text),
-                                                      const char *format,
-                                                      ...)
-{
-    char text[256];
-    va_list args;
-    if (to == NULL)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    to(v->ui->ctx, text);
-}
-
-static void say_what_is_wrong(struct observer *v, const struct trace_stats *s)
-{
-    const struct aging_stats *a = &v->aging.stats;
-    void (*notice)(void *ctx, const char *text) = v->ui->notice;
-    uint64_t dropped = s->kernel_dropped + s->iface_dropped;
-    if (dropped > 0)
-        say(v, notice, "%" PRIu64 " packets were dropped before they could be read", dropped);
-    if (a->ended[FLOW_END_EVICTED] > 0)
-        say(v, notice,
-            "%" PRIu64 " flows were cut short: more than %" PRIu64
-            " at once; --flows N makes the table larger",
-            a->ended[FLOW_END_EVICTED], v->o->flows_most);
-    if (a->lost > 0)
-        say(v, notice, "%" PRIu64 " packets were left out: no memory for their flows", a->lost);
-    if (a->backwards > 0)
-        say(v, notice, "%" PRIu64 " packets are older than one before them", a->backwards);
-    if (v->malformed + s->cut > 0)
-        say(v, notice, "%" PRIu64 " packets were left out: damaged, or cut off in their headers",
-            v->malformed + s->cut);
-    if (s->no_link > 0)
-        say(v, notice, "%" PRIu64 " frames were left out: of a link type that cannot be read",
-            s->no_link);
-    if (s->frames > 0 && s->packets == 0)
-        say(v, notice, "none of %" PRIu64 " frames carries IP", s->frames);
-}
-
 static void summarize(struct observer *v)
 {
-    const struct aging_stats *a = &v->aging.stats;
-    struct trace_stats s;
-    trace_stats(v->trace, &s);
-    say_what_is_wrong(v, &s);
-    say(v, v->ui->detail,
-        "%s: %" PRIu64 " frames, %" PRIu64 " without IP; %" PRIu64 " packets, %" PRIu64
-        " fragments, %" PRIu64 " bad checksums, %" PRIu64 " ICMP errors of flows",
-        trace_kind(v->trace), s.frames, s.no_ip, a->packets, a->fragments, a->bad_checksum,
-        a->icmp_errors);
-    say(v, v->ui->detail,
-        "%" PRIu64 " flows: %" PRIu64 " closed, %" PRIu64 " idle, %" PRIu64 " active, %" PRIu64
-        " evicted, %" PRIu64 " at the end; at most %zu at once, %zu bytes each",
-        a->flows, a->ended[FLOW_END_CLOSED], a->ended[FLOW_END_IDLE], a->ended[FLOW_END_ACTIVE],
-        a->ended[FLOW_END_EVICTED], a->ended[FLOW_END_END], a->open_most,
-        aging_flow_bytes(v->o->chains));
-    if (a->lost + s.kernel_dropped + s.iface_dropped + s.no_link > 0)
+    struct observe_facts f = {.aging = &v->aging.stats,
+                              .kind = trace_kind(v->trace),
+                              .damaged = v->malformed,
+                              .flows_most = v->o->flows_most,
+                              .flow_bytes = aging_flow_bytes(v->o->chains)};
+    trace_stats(v->trace, &f.trace);
+    observe_tell(v->ui, &f);
+    if (f.aging->lost + f.trace.kernel_dropped + f.trace.iface_dropped + f.trace.no_link > 0)
         v->is_cut = true;
 }
 
-/* Opening the output empties it: that must not be what is to be read. */
+/* Opening the output empties it, or adds to it: that must not be what is to be read. */
 static bool is_same_file(const char *input, const char *output)
 {
     struct stat in, out;
-    return output != NULL && stat(input, &in) == 0 && stat(output, &out) == 0 &&
-           S_ISREG(in.st_mode) && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+    if (trace_is_uri(input))
+        input = strchr(input, ':') + 1;
+    int in_rc = strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(input, &in);
+    int out_rc = is_stdout(output) ? fstat(STDOUT_FILENO, &out) : stat(output, &out);
+    return in_rc == 0 && out_rc == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
+           in.st_ino == out.st_ino;
 }
 
-static int open_all(struct observer *v, struct rs_err *err)
+/* Before anything else takes the numbers of standard input and output. */
+static int check_files(const struct observe_options *o, struct rs_err *err)
+{
+    if (strcmp(o->input, "-") == 0 && fcntl(STDIN_FILENO, F_GETFD) < 0)
+        return rs_fail(err, RS_ESYS, "standard input is closed: name a file, or redirect one");
+    if (is_stdout(o->output) && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        return rs_fail(err, RS_ESYS,
+                       "standard output is closed: name a file with --output, or redirect it");
+    if (is_same_file(o->input, o->output))
+        return rs_fail(err, RS_EINVAL, "%s%.100s would overwrite the input",
+                       is_stdout(o->output) ? "standard output" : "--output ",
+                       is_stdout(o->output) ? "" : o->output);
+    return 0;
+}
+
+static int open_table(struct observer *v, struct rs_err *err)
 {
     const struct observe_options *o = v->o;
-    const struct packets_wait wait = {v, wait_for_pipe};
     struct aging_config config = {.chains = o->chains,
                                   .flows_most = (size_t)o->flows_most,
                                   .idle_ns = (uint64_t)(o->idle * 1e9),
@@ -364,23 +348,46 @@ static int open_all(struct observer *v, struct rs_err *err)
                                   .ctx = v};
     if (getrandom(&config.key, sizeof config.key, GRND_NONBLOCK) != (ssize_t)sizeof config.key)
         config.key.k0 = (uint64_t)clock_wall().ns;
-    const struct format *format = find_format(o->format);
-    /* Before anything else takes the numbers of standard input and output. */
-    if (strcmp(o->input, "-") == 0 && fcntl(STDIN_FILENO, F_GETFD) < 0)
-        return rs_fail(err, RS_ESYS, "standard input is closed: name a file, or redirect one");
-    if (is_same_file(o->input, o->output))
-        return rs_fail(err, RS_EINVAL, "--output %.100s would overwrite the input", o->output);
-    int rc = format != NULL ? format->open(&v->writer, o, err) : -(int)RS_EINVAL;
-    v->has_writer = rc == 0;
+    if (aging_init(&v->aging, &config) != 0)
+        return rs_fail(err, RS_ENOMEM, "no memory for a table of %" PRIu64 " flows", o->flows_most);
+    v->has_aging = true;
+    return 0;
+}
+
+/* The input, and the first frame of a file: opening the output empties what an earlier run wrote,
+ * which is not to happen for an input that cannot be read. One frame ends no flow yet. */
+static int open_input(struct observer *v, struct rs_err *err)
+{
+    const struct packets_wait wait = {v, wait_for_pipe};
+    struct trace_stats s;
+    int rc = packets_open(&v->trace, v->o->input, &wait, err);
+    if (rc != 0 || trace_is_live(v->trace))
+        return rc;
+    v->read_rc = trace_read(v->trace, on_packet, v, 1, err);
+    v->frames = v->read_rc > 0 ? (uint64_t)v->read_rc : 0;
+    trace_stats(v->trace, &s);
+    return v->read_rc < 0 && v->read_rc != -RS_EEND && s.frames == 0 ? v->read_rc : 0;
+}
+
+static int open_all(struct observer *v, struct rs_err *err)
+{
+    const struct format *format = find_format(v->o->format);
+    int rc = check_files(v->o, err);
     if (rc == 0)
         rc = take_signals(v->old_actions, err);
-    v->has_signals = v->has_writer && rc == 0;
-    if (rc == 0 && aging_init(&v->aging, &config) != 0)
-        rc = rs_fail(err, RS_ENOMEM, "no memory for a table of %" PRIu64 " flows", o->flows_most);
-    v->has_aging = v->has_signals && rc == 0;
+    v->has_signals = rc == 0;
+    if (rc == 0)
+        rc = open_table(v, err);
     v->started = clock_mono();
     v->next_tick = rs_mono_add(v->started, RS_SEC);
-    return rc != 0 ? rc : packets_open(&v->trace, o->input, &wait, err);
+    if (rc != 0)
+        return rc;
+    rc = open_input(v, err);
+    v->is_stopped = rc != 0 && caught != 0;
+    if (rc == 0)
+        rc = format != NULL ? format->open(&v->writer, v->o, err) : -(int)RS_EINVAL;
+    v->has_writer = rc == 0;
+    return rc;
 }
 
 static int observe(struct observer *v, struct rs_err *err)
@@ -393,7 +400,7 @@ static int observe(struct observer *v, struct rs_err *err)
         return rc;
     if (rc != 0) {
         v->is_cut = true;
-        say(v, v->ui->notice, "%s; what comes before it is in the records", err->text);
+        observe_say(v->ui, v->ui->notice, "%s; what comes before it is in the records", err->text);
     }
     summarize(v);
     progress(v);
@@ -408,13 +415,14 @@ int observe_run(const struct observe_options *o,
 {
     struct observer v = {.o = o, .ui = ui, .batch = malloc(sizeof(struct batch))};
     err->text[0] = '\0';
+    caught = 0;
     if (v.batch == NULL)
         return rs_fail(err, RS_ENOMEM, "no memory for packets");
     v.batch->n = v.batch->used = 0;
     int rc = open_all(&v, err);
     if (rc == 0)
         rc = observe(&v, err);
-    else if (caught != 0) /* while the pipe had not even brought a header */
+    else if (v.is_stopped) /* while the pipe had brought nothing yet */
         rc = 0;
     trace_close(v.trace);
     if (v.has_writer) {

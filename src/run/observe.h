@@ -48,9 +48,12 @@ void observe_defaults(struct observe_options *o);
 int observe_chain(const char *name, uint32_t *chains, struct rs_err *err);
 /* Whether there is such a format; if not, the text says which there are. */
 bool observe_has_format(const char *name, struct rs_err *err);
+/* Whether format, chains and output go together. 0, or -RS_EINVAL: the text says why not. */
+int observe_check(const struct observe_options *o, struct rs_err *err);
 /* The chains that a format wants in any case. */
 uint32_t observe_format_chains(const char *name);
-/* Gives out all chains, their fields, units and sentences, line by line. */
+/* Gives out what every record has, all chains, their fields, types, units and sentences, line by
+ * line; what is about the word before stands indented. */
 void observe_list_chains(void (*line)(void *ctx, const char *text), void *ctx);
 
 /* Takes over SIGINT and SIGTERM while it runs; a second one kills. 0, whatever `end` says; or

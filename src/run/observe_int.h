@@ -4,6 +4,7 @@
 #ifndef RS_RUN_OBSERVE_INT_H
 #define RS_RUN_OBSERVE_INT_H
 
+#include "net/trace.h"
 #include "observe/aging.h"
 #include "run/observe.h"
 
@@ -24,5 +25,21 @@ int observe_open_ndjson(struct observe_writer *w,
 int observe_open_ipfix(struct observe_writer *w,
                        const struct observe_options *o,
                        struct rs_err *err);
+
+__attribute__((format(printf, 3, 4))) void observe_say(const struct observe_ui *ui,
+                                                       void (*to)(void *ctx, const char *text),
+                                                       const char *format,
+                                                       ...);
+
+struct observe_facts { /* in the end */
+    const struct aging_stats *aging;
+    struct trace_stats trace;
+    const char *kind; /* of trace */
+    uint64_t damaged; /* packets that could not be parsed */
+    uint64_t flows_most;
+    size_t flow_bytes;
+};
+/* Gives notices of what is not as it should be, and the counters as details. */
+void observe_tell(const struct observe_ui *ui, const struct observe_facts *f);
 
 #endif

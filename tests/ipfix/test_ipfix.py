@@ -79,6 +79,8 @@ CAPTURES = {
     "udp": [(0, p.udp(*V4, 40000, 53, 30)), (9, p.udp(*reversed(V4), 53, 40000, 300, ecn=p.CE, ttl=50)),
             (20, p.udp(*V6, 40000, 53, 0)), (30, p.udp(*reversed(V6), 53, 40000, 10))],
     "icmp": [(0, p.echo(*V4, False, 56)), (5, p.echo(*reversed(V4), True, 56, ttl=60)), (9, p.echo(*V6, False, 8))],
+    "from the SYN/ACK on": p.connection(*V6)[1:],
+    "a SYN/ACK": p.connection(*V4)[1:2],
     "reset": [(0, p.tcp(*V4, 40000, 80, p.SYN, 5)), (4, p.tcp(*reversed(V4), 80, 40000, p.RST | p.ACK, 0, 6))],
     "many": [packet for n in range(700) for packet in
              p.connection("192.0.2.1", f"198.51.{n // 200}.{n % 200 + 1}", sport=20000 + n, isn=n * 7919, at=n,
@@ -271,8 +273,29 @@ def test_a_collector_that_refuses(many):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         done = observe("-i", many, "--format", "ipfix", "--output", f"tcp:127.0.0.1:{taken.getsockname()[1]}", code=1)
-    assert b"cannot connect to collector 127.0.0.1:" in done.stderr and b"Connection refused" in done.stderr
+    assert b"cannot connect to collector 127.0.0.1 port " in done.stderr and b"Connection refused" in done.stderr
     assert done.stdout == b""
+
+
+@pytest.mark.parametrize("host,said", [("127.99.98.97", "127.99.98.97"), ("[::1]", "::1")])
+def test_the_port_that_nobody_named(many, host, said):
+    """4739 is IANA's; whoever has one there is asked to leave this test alone."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+        try:
+            taken.bind((said, 4739))  # and does not listen
+        except OSError:
+            pytest.skip("port 4739 is taken")
+        done = observe("-i", many, "--format", "ipfix", "--output", f"tcp:{host}", code=1)
+    assert f"cannot connect to collector {said} port 4739: Connection refused" in done.stderr.decode()
+
+
+def test_an_input_that_cannot_be_read_does_not_bother_the_collector():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        output = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        observe("-i", "/no/such/file", "--format", "ipfix", "--output", output, code=1)
+        with pytest.raises(TimeoutError):
+            server.accept()
 
 
 def reset(_, connection):
@@ -297,7 +320,7 @@ def read_some_and_close(collector, connection):
 def test_a_collector_that_goes_away(many, behaviour):
     collector = Collector(behaviour)
     done = observe("-i", many, "--format", "ipfix", "--output", f"tcp:127.0.0.1:{collector.port}", code=1)
-    assert f"collector 127.0.0.1:{collector.port} ".encode() in done.stderr
+    assert f"collector 127.0.0.1 port {collector.port} ".encode() in done.stderr
     assert b"flows from here on are lost" in done.stderr
 
 
@@ -357,7 +380,7 @@ def read_whole(data):
 @pytest.mark.parametrize("output,words", [
     ("tcp:", "names no collector"), ("tcp:a:b:c", "names no collector"), ("tcp:[::1", "names no collector"),
     ("tcp:[::1]x", "names no collector"), ("tcp:host:", "names no collector"), ("tcp::4739", "names no collector"),
-    ("tcp:no-such-host.invalid:4739", "collector no-such-host.invalid:4739: "), ("/", "Is a directory"),
+    ("tcp:no-such-host.invalid:4739", "collector no-such-host.invalid port 4739: "), ("/", "Is a directory"),
     ("/no/such/folder/f", "No such file"), ("/dev/full", "no space left")])
 def test_where_it_cannot_go(many, output, words):
     done = observe("-i", many, "--format", "ipfix", "--output", output, code=1)
@@ -377,7 +400,7 @@ def test_the_chains_are_implied(tmp_path):
     path = tmp_path / "one.pcap"
     path.write_bytes(p.pcap(CAPTURES["ipv4"]))
     plain = read(observe("-i", str(path), "--format", "ipfix").stdout)[0]
-    assert plain == read(observe("-i", str(path), "--format", "ipfix", "tcp", "ecn", "meter").stdout)[0]
+    assert plain == read(observe("-i", str(path), "--format", "ipfix", "meter", "basic").stdout)[0]
     assert b"ipfix: basic and meter" in observe("--help").stdout
 
 

@@ -23,7 +23,7 @@ def test_cut_off(save, write, prefix):
     """Cut inside the last packet: all before it count."""
     whole = write(FRAMES)
     done = observe("-i", prefix + save(whole[:-3]), "basic").check(4)
-    assert f"cut off inside packet {len(FRAMES)}" in done.err
+    assert f"cut off inside frame {len(FRAMES)}" in done.err
     packets = sum(r["pkt_fwd"] + r["pkt_rev"] for r in done.records)
     assert packets == len(FRAMES) - 1
     assert "what comes before it is in the records" in done.err
@@ -104,7 +104,7 @@ def test_damage_in_the_middle(save, prefix):
     second = 24 + 16 + len(FRAMES[0][1])
     data[second + 8 : second + 12] = b"\xff\xff\xff\x7f"
     done = observe("-i", prefix + save(bytes(data), "x.pcap"), "basic").check(4)
-    assert "x.pcap is damaged behind packet 1" in done.err
+    assert "x.pcap is damaged behind frame 1" in done.err
     assert len(done.records) == 1
 
 
@@ -113,7 +113,7 @@ def test_damage_in_an_erf_file(save):
     first = int.from_bytes(data[10:12], "big")
     data[first + 10 : first + 12] = b"\0\3"
     done = observe("-i", "erf:" + save(bytes(data), "x.erf"), "basic").check(4)
-    assert "x.erf is damaged behind packet 1" in done.err and len(done.records) == 1
+    assert "x.erf is damaged behind frame 1" in done.err and len(done.records) == 1
 
 
 def test_packets_longer_than_their_capture(save):
@@ -138,7 +138,8 @@ def test_damaged_packets(save):
     bad[0] = 0x41  # a header of four bytes
     given = [(START, bytes(bad)), (START + 1, udp(CLIENT4, SERVER4, 5000, 53))]
     done = observe("-i", save(pcap(frames(given))), "basic").check()
-    assert len(done.records) == 1 and "1 packets were left out" in done.err
+    assert len(done.records) == 1
+    assert "1 packet was left out: damaged, or cut off in its headers" in done.err
 
 
 @pytest.mark.parametrize("prefix", ["", "pcapfile:", "erf:"])
@@ -213,11 +214,65 @@ def test_output_that_cannot_be_written(save, folder):
     assert "the program that read it has ended" in done.err
 
 
-def test_the_output_is_not_the_input(save):
+@pytest.mark.parametrize("form", ["ndjson", "ipfix"])
+@pytest.mark.parametrize("write, prefix", [(pcap, ""), (pcap, "pcapfile:"), (erf, "erf:")])
+def test_the_output_is_not_the_input(save, folder, write, prefix, form):
+    """By whatever name."""
+    path, link = save(write(FRAMES)), os.path.join(folder, "link")
+    os.link(path, link)
+    for output in (path, link):
+        done = observe("-i", prefix + path, "--output", output, "--format", form, "basic").check(1)
+        assert f"--output {output} would overwrite the input" in done.err
+    with open(path, "ab") as stdout:
+        done = observe("-i", prefix + path, "--format", form, "basic", stdout=stdout).check(1)
+    assert "standard output would overwrite the input" in done.err
+    assert open(path, "rb").read() == write(FRAMES)
+
+
+def test_the_output_is_not_standard_input(save):
     path = save(pcap(FRAMES))
-    done = observe("-i", path, "--output", path, "basic").check(1)
+    with open(path, "rb") as stdin:
+        done = observe("--output", path, "basic", stdin=stdin).check(1)
     assert "would overwrite the input" in done.err
     assert open(path, "rb").read() == pcap(FRAMES)
+
+
+def _unreadable(save, folder):
+    text = b"this is no capture, and long enough to be taken for a header of whatever format\n" * 4
+    yield os.path.join(folder, "typo.pcap")
+    yield folder
+    yield "nonsense0"
+    yield save(b"")
+    yield save(text)
+    yield save(pcap(FRAMES, link=105))
+    yield save(pcap(FRAMES)[:30])
+    yield save(gzip.compress(text))
+    for scheme in ("pcapfile", "erf"):
+        yield f"{scheme}:{folder}/typo.pcap"
+        yield f"{scheme}:{save(text)}"
+        yield f"{scheme}:{save(pcap(FRAMES)[:19])}"
+    yield "int:none0"
+    yield "-"
+
+
+@pytest.mark.parametrize("form", ["ndjson", "ipfix"])
+def test_what_cannot_be_read_leaves_earlier_results_alone(save, folder, form):
+    out = save(b"earlier\n", "out")
+    for what in _unreadable(save, folder):
+        done = observe("-i", what, "--output", out, "--format", form, "basic", data=b"no capture")
+        assert done.code == 1 and done.err.startswith("rawspider: "), (what, done.err)
+        assert open(out, "rb").read() == b"earlier\n", what
+    observe("-i", save(pcap([])), "--output", out, "basic").check()
+    assert open(out, "rb").read() == b"", "a capture without packets can be read"
+
+
+def test_a_capture_without_privilege_leaves_earlier_results_alone(save):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be somebody else")
+    out = save(b"earlier\n", "out")
+    os.chmod(out, 0o666)
+    observe("-i", "lo", "--output", out, "basic", before=NOBODY).check(1)
+    assert open(out, "rb").read() == b"earlier\n"
 
 
 @pytest.mark.parametrize("write, prefix", [(pcap, "pcapfile:"), (erf, "erf:")])

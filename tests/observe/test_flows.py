@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When flows begin and end, what the options do to it, and what the command tells about itself."""
 
+import ipaddress
 import os
 import pty
+import re
 
 import pytest
 
 from captures import (
-    ACK, CLIENT4, RST, S, SERVER4, START, SYN, exchange, frames, ip, pcap, sample, tcp, udp,
+    ACK, CLIENT4, CLIENT6, RST, S, SERVER4, SERVER6, START, SYN, exchange, frames, ip, pcap, sample, tcp, udp,
     unreachable,
 )  # fmt: skip
 from observing import observe
@@ -73,13 +75,16 @@ def test_a_full_table_evicts_and_says_so():
     found = reasons(done, "sp")
     assert found == [(5000 + i, "evicted") for i in range(7)] + [(5000 + i, "end") for i in range(7, 10)]
     assert "7 flows were cut short" in done.err and "--flows" in done.err
+    assert "1 flow was cut short" in see(given[:4], "--flows", "3").err
 
 
 def test_time_backwards_is_told_and_harmless():
     done = see(asks([10, 9, 0, 20]))
     (record,) = done.records
     assert record["pkt_fwd"] == 4 and record["flow_end_reason"] == "end"
-    assert "2 packets are older than one before them" in done.err
+    assert "2 packets have an earlier time stamp than one before them; flows age by the latest" in done.err
+    done = see(asks([10, 0]))
+    assert "1 packet has an earlier time stamp than one before it; flows age" in done.err
 
 
 def test_fragments_have_no_ports_and_are_not_lost():
@@ -88,7 +93,7 @@ def test_fragments_have_no_ports_and_are_not_lost():
     tail = ip(CLIENT4, SERVER4, 17, first[60:], fragment=5)
     done = see([(START, head), (START + 1, tail)], "-v")
     assert reasons(done, "sp", "dp", "pkt_fwd") == [(5000, 53, 1, "end"), (None, None, 1, "end")]
-    assert " 1 fragments" in done.err
+    assert " 1 fragment, 0 bad checksums" in done.err
 
 
 def test_an_icmp_error_of_a_flow_that_has_ended_stands_alone():
@@ -98,10 +103,29 @@ def test_an_icmp_error_of_a_flow_that_has_ended_stands_alone():
     assert found == [(17, False, "idle"), (1, False, "end")]
 
 
+def ends(record):
+    return record["sip"], record["sp"], record["dip"], record["dp"]
+
+
 def test_a_flow_is_named_by_its_first_packet():
-    packets = exchange(CLIENT4, SERVER4, 4000)[1:]
-    (record,) = see(packets).records
-    assert (record["sip"], record["sp"], record["dip"], record["dp"]) == (SERVER4, 80, CLIENT4, 4000)
+    packets = exchange(CLIENT4, SERVER4, 4000)
+    client, server = (CLIENT4, 4000), (SERVER4, 80)
+    (record,) = see(packets[5:]).records
+    assert ends(record) == (*server, *client) and record["pkt_fwd"] == 2
+
+
+@pytest.mark.parametrize("client, server", [(CLIENT4, SERVER4), (CLIENT6, SERVER6)])
+def test_the_sender_of_a_synack_is_the_server(client, server):
+    """Whether the SYN before it was not captured, or comes behind it."""
+    syn, synack, *rest = exchange(client, server, 4000)
+    (record,) = see([synack, *rest]).records
+    assert ends(record) == (client, 4000, server, 80)
+    assert (record["pkt_fwd"], record["pkt_rev"]) == (5, 4)
+    assert record["tcp_synflags_fwd"] is None and record["tcp_synflags_rev"] == 0x52
+    late = (synack[0] + 1, syn[1])
+    (record,) = see([synack, late, *rest]).records
+    assert ends(record) == (client, 4000, server, 80)
+    assert record["tcp_synflags_fwd"] == 0xC2 and record["tcp_synflags_rev"] == 0x52
 
 
 def test_max_packets_stops():
@@ -112,7 +136,8 @@ def test_max_packets_stops():
 def test_no_record_for_what_is_no_flow():
     arp = [(START, bytes.fromhex("ffffffffffff0200000000010806") + bytes(28))]
     done = observe("basic", data=pcap(arp)).check()
-    assert done.out == b"" and "none of 1 frames carries IP" in done.err
+    assert done.out == b"" and "the only frame carries no IP" in done.err
+    assert "none of the 2 frames carries IP" in observe("basic", data=pcap(arp * 2)).check().err
 
 
 def test_only_the_fields_of_the_chains():
@@ -127,7 +152,8 @@ def test_only_the_fields_of_the_chains():
 def test_each_chain_alone_and_all_together():
     data = pcap(frames(sample()))
     listed = observe("--list-chains").check().out.decode()
-    chains = [line for line in listed.splitlines() if not line.startswith(" ")]
+    chains = [line for line in listed.splitlines() if re.fullmatch("[a-z]+", line)]
+    assert "meter" in chains
     wanted = "basic tcp tcpopt ecn dscp evilbit icmp mss tfo dns udp".split()
     assert set(wanted) <= set(chains)
     together = observe(*chains, data=data).check().records
@@ -135,8 +161,42 @@ def test_each_chain_alone_and_all_together():
         for alone, whole in zip(observe(chain, data=data).check().records, together):
             assert {k: whole[k] for k in alone} == alone, chain
     for name in together[0]:
-        if name not in ("sip", "dip", "sp", "dp", "proto", "flow_end_reason"):
-            assert f"  {name} " in listed, name
+        assert f"\n  {name} " in listed, name
+
+
+TYPES = {
+    "count": lambda v: type(v) is int and v >= 0,
+    "number": lambda v: type(v) is int,
+    "number or null": lambda v: v is None or type(v) is int,
+    "flag": lambda v: type(v) is bool,
+    "flag or null": lambda v: v is None or type(v) is bool,
+    "time": lambda v: re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", v),
+    "address": lambda v: ipaddress.ip_address(v),
+    "name": lambda v: v in ("closed", "idle", "active", "end", "evicted"),
+}
+
+
+def test_fields_have_the_type_that_the_list_says():
+    listed = observe("--list-chains").check().out.decode()
+    types = dict(re.findall(r"^  (\S+) +((?:\w+ or null)|\w+)  ", listed, re.M))
+    assert set(types.values()) == set(TYPES)
+    chains = [line for line in listed.splitlines() if re.fullmatch("[a-z]+", line)]
+    records = observe(*chains, data=pcap(frames(sample()))).check().records
+    assert set(types) == set(records[0])
+    for record in records:
+        for name, value in record.items():
+            assert TYPES[types[name]](value), (name, types[name], value)
+
+
+def test_the_list_begins_with_what_every_record_has():
+    lines = observe("--list-chains").check().out.decode().splitlines()
+    assert lines[0] == "every record" and lines.index("basic") == 8
+    head = {line.split()[0]: line for line in lines[1:7]}
+    assert list(head) == ["sip", "dip", "sp", "dp", "proto", "flow_end_reason"]
+    for reason in ("closed", "idle", "active", "end", "evicted"):
+        assert f" {reason} (" in head["flow_end_reason"]
+    assert "first packet" in head["sip"] and "SYN/ACK" in head["sip"]
+    assert "null means not seen" in lines[7]
 
 
 def test_many_flows_are_written_whole(save):
@@ -155,7 +215,22 @@ def test_many_flows_are_written_whole(save):
         (["--format", "csv", "basic"], "there is no format 'csv'; there are: ndjson"),
         (["--idle", "x", "basic"], "--idle: 'x' is not what it takes: seconds"),
         (["--flows", "0", "basic"], "--flows: '0' is not what it takes: a number"),
-        (["--nonsense", "basic"], "--help lists the options"),
+        (["--nonsense", "basic"], "rawspider: there is no option --nonsense"),
+        (["--f", "basic"], "rawspider: there is no option --f, or it is short for several"),
+        (["-x", "basic"], "rawspider: there is no option -x; rawspider observe --help"),
+        (["basic", "-i"], "rawspider: -i needs a value; rawspider observe --help"),
+        (["basic", "--idle"], "rawspider: --idle needs a value"),
+        (["--quiet=1", "basic"], "rawspider: --quiet takes no value"),
+        (["basic,tcp"], "there is no chain 'basic,tcp'; there are: basic, tcp, "),
+        (["basic,tcp"], "; blanks separate them: basic tcp"),
+        (["/etc/passwd", "basic"], "; to read '/etc/passwd': -i /etc/passwd"),
+        (["lo", "basic"], "; to read 'lo': -i lo"),
+        (["-i", "/a", "basic", "-i", "/b"], "-i is there twice, '/a' and '/b'"),
+        (["--format", "ipfix", "tcp"], "--format ipfix has basic and meter, and no room for chain tcp"),
+        (["--format", "ipfix", "meter", "dns"], "no room for chain dns"),
+        (["--output", "tcp:127.0.0.1:9", "basic"], "only --format ipfix goes to a collector"),
+        (["--output", "udp:127.0.0.1:9", "basic"], "collectors are reached by TCP only"),
+        (["--output", "udp:127.0.0.1:9", "--format", "ipfix"], "collectors are reached by TCP only"),
     ],
 )
 def test_usage(argv, says):
@@ -170,5 +245,17 @@ def test_a_terminal_is_no_input():
     assert "what to read?" in done.err
 
 
+def test_a_terminal_is_no_place_for_ipfix(save):
+    file = save(pcap(frames(sample())))
+    leader, terminal = pty.openpty()
+    for words in ([], ["--output", "-"]):
+        done = observe("-i", file, "--format", "ipfix", *words, stdout=terminal).check(2)
+        assert "ipfix is not for a terminal: --output names a file" in done.err
+    observe("-i", file, "udp", stdout=terminal).check()
+    assert os.read(leader, 8).startswith(b'{"sip":')
+    os.close(leader), os.close(terminal)
+
+
 def test_help():
-    assert b"usage: rawspider observe" in observe("--help").check().out
+    text = observe("--help").check().out
+    assert b"usage: rawspider observe" in text and b"tcp:HOST[:PORT] (4739)" in text

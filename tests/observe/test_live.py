@@ -133,7 +133,7 @@ def test_progress(wire, folder):
     time.sleep(1.5)
     done = run.stop().check(130)
     assert "0:01 packets 1 (" in done.err and "flows 1 (1 open)" in done.err
-    assert "1 flows: 1 closed" in done.err
+    assert "1 flow: 1 closed" in done.err
 
 
 def test_an_interface_that_goes_away(wire, folder):

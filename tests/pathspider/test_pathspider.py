@@ -227,6 +227,15 @@ def test_an_icmp_error_about_the_other_direction(tmp_path):
     assert (flow["pkt_fwd"], flow["pkt_rev"], flow["icmp_unreachable"]) == (2, 1, False)
 
 
+def test_a_synack_that_comes_first(tmp_path):
+    """a SYN/ACK that comes first goes in reverse; a SYN behind it goes forward."""
+    path = capture_of(tmp_path, ip(B, A, 6, tcp(80, 1000, 0x12)), ip(A, B, 6, tcp(1000, 80, 2)))
+    (flow,) = observe(path)
+    assert key(flow) == ("192.0.2.1", "198.18.0.1", 6, 1000, 80)
+    assert (flow["pkt_fwd"], flow["pkt_rev"]) == (1, 1)
+    assert (flow["tcp_synflags_fwd"], flow["tcp_synflags_rev"]) == (2, 0x12)
+
+
 def test_sctp_has_no_ports(tmp_path):
     """SCTP has no ports: two associations of the same hosts are one flow."""
     path = capture_of(tmp_path, ip(A, B, 132, udp(1, 2, b"....")), ip(A, B, 132, udp(3, 4, b"....")))
