@@ -19,9 +19,7 @@ int bad_option(int result, char *const *argv)
         complain("%.*s takes no value; rawspider %s --help lists the options",
                  (int)strcspn(word, "="), word, argv[0]);
     else if (is_long)
-        complain("there is no option %s, or it is short for several; rawspider %s --help lists the "
-                 "options",
-                 word, argv[0]);
+        complain("there is no option %s; rawspider %s --help lists the options", word, argv[0]);
     else
         complain("there is no option -%c; rawspider %s --help lists the options", optopt, argv[0]);
     return EXIT_USAGE;

@@ -364,6 +364,7 @@ static int open_input(struct observer *v, struct rs_err *err)
     if (rc != 0 || trace_is_live(v->trace))
         return rc;
     v->read_rc = trace_read(v->trace, on_packet, v, 1, err);
+    give_batch(v);
     v->frames = v->read_rc > 0 ? (uint64_t)v->read_rc : 0;
     trace_stats(v->trace, &s);
     return v->read_rc < 0 && v->read_rc != -RS_EEND && s.frames == 0 ? v->read_rc : 0;

@@ -131,6 +131,9 @@ def test_the_sender_of_a_synack_is_the_server(client, server):
 def test_max_packets_stops():
     done = see(asks([0, 1, 2, 3]), "-n", "2", code=3)
     assert [r["pkt_fwd"] for r in done.records] == [2]
+    for count in (1, 3):
+        (record,) = see(asks([0, 1, 2, 3]), "-n", str(count), code=3).records
+        assert record["pkt_fwd"] == count
 
 
 def test_no_record_for_what_is_no_flow():
@@ -216,7 +219,7 @@ def test_many_flows_are_written_whole(save):
         (["--idle", "x", "basic"], "--idle: 'x' is not what it takes: seconds"),
         (["--flows", "0", "basic"], "--flows: '0' is not what it takes: a number"),
         (["--nonsense", "basic"], "rawspider: there is no option --nonsense"),
-        (["--f", "basic"], "rawspider: there is no option --f, or it is short for several"),
+        (["--f", "basic"], "rawspider: there is no option --f; rawspider observe --help lists"),
         (["-x", "basic"], "rawspider: there is no option -x; rawspider observe --help"),
         (["basic", "-i"], "rawspider: -i needs a value; rawspider observe --help"),
         (["basic", "--idle"], "rawspider: --idle needs a value"),
