@@ -73,7 +73,7 @@ static int options(int argc, char **argv, struct classify_options *o, struct sin
     int c;
     optind = 1;
     opterr = 0;
-    while ((c = getopt_long(argc, argv, "qh", long_options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":qh", long_options, NULL)) != -1) {
         switch (c) {
         case OPTION_OUTPUT:
             sink->name = optarg;
@@ -91,9 +91,7 @@ static int options(int argc, char **argv, struct classify_options *o, struct sin
             help(stdout);
             return EXIT_DONE;
         default:
-            complain("'%s' is no option of classify, or lacks its value; rawspider classify --help",
-                     argv[optind - 1]);
-            return EXIT_USAGE;
+            return bad_option(c, argv);
         }
     }
     if (argc - optind != 2) {

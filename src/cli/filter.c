@@ -110,7 +110,8 @@ int command_filter(int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     struct filter f = {.format = INPUT_NDJSON};
     int c;
-    while ((c = getopt_long(argc, argv, "b:h", longs, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":b:h", longs, NULL)) != -1) {
         char *end;
         if (c == 'h')
             return usage();
@@ -125,11 +126,11 @@ int command_filter(int argc, char **argv)
         else if (c == 'p' && (f.dp = strtoul(optarg, &end, 10)) >= 1 && f.dp <= 65535 &&
                  *end == '\0')
             continue;
-        else {
-            if (c == 'p')
-                complain("--dp: '%s' is no port (1-65535)", optarg);
-            complain("rawspider filter --help lists the options");
+        else if (c == 'p') {
+            complain("--dp: '%s' is no port (1-65535)", optarg);
             return EXIT_USAGE;
+        } else {
+            return bad_option(c, argv);
         }
     }
     if (optind < argc) {

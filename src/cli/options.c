@@ -291,8 +291,10 @@ static int choose(int argc, char **argv, struct measure_options *o)
 int options_measure(int argc, char **argv, struct measure_options *o, struct options_ui *ui)
 {
     struct option longs[N_ROWS + 2];
-    char shorts[3 * N_ROWS + 2];
+    char shorts[3 * N_ROWS + 3];
     size_t n = 0;
+    shorts[n++] = ':';
+    opterr = 0;
     memset(longs, 0, sizeof longs);
     for (size_t i = 0; i < N_ROWS; i++) {
         longs[i] =
@@ -315,10 +317,8 @@ int options_measure(int argc, char **argv, struct measure_options *o, struct opt
             help();
             return EXIT_DONE;
         }
-        if (c == '?') {
-            complain("rawspider measure --help lists the options");
-            return EXIT_USAGE;
-        }
+        if (c == '?' || c == ':')
+            return bad_option(c, argv);
         while (c < 256 ? rows[i].letter != c : i != (size_t)c - 256)
             i++;
         if (!rows[i].set(o, ui, optarg == NULL ? "" : optarg)) {
