@@ -102,6 +102,22 @@ def test_a_signal_while_a_pipe_is_silent(folder):
         assert len(done.records) == flows and done.err == ""
 
 
+@pytest.mark.parametrize("given, left", [(0, b"earlier\n"), (24, b"")])
+def test_a_signal_before_the_first_packet(folder, given, left):
+    """A pipe that has brought nothing may be no capture; one without packets yet has no flows."""
+    out = os.path.join(folder, "out")
+    with open(out, "wb") as file:
+        file.write(b"earlier\n")
+    reader, writer = os.pipe()
+    run = Run("--output", out, "-v", "basic", stdin=reader)
+    os.close(reader)
+    os.write(writer, pcap(FRAMES)[:given])
+    time.sleep(1.3)  # and a progress line
+    run.stop().check(130)
+    os.close(writer)
+    assert open(out, "rb").read() == left
+
+
 def test_the_second_signal_kills(folder):
     """When the reader of the records has stopped reading, we could not end otherwise."""
     many = [(i, udp(CLIENT4, SERVER4, 1024 + i, 53)) for i in range(2000)]
