@@ -234,7 +234,6 @@ static struct looked_up look_up(const struct aging *a, const struct wire_view *v
 static void give(struct aging *a, const struct wire_view *v, rs_wall at, const struct looked_up *l)
 {
     enum flow_dir dir = FLOW_FWD;
-    struct wire_tuple forward = l->tuple;
     struct aged *g = aged_of(flow_table_find_hashed(&a->table, &l->tuple, l->hash, &dir));
     bool is_bad = v->l4_cksum == WIRE_CKSUM_BAD;
     if (g != NULL && reopens(g, v, dir)) {
@@ -245,8 +244,7 @@ static void give(struct aging *a, const struct wire_view *v, rs_wall at, const s
         heard(a, g);
     } else {
         dir = first_dir(v);
-        if (dir == FLOW_REV)
-            forward = wire_tuple_swap(&l->tuple);
+        struct wire_tuple forward = dir == FLOW_FWD ? l->tuple : wire_tuple_swap(&l->tuple);
         g = begin(a, &forward);
     }
     if (g == NULL) {
