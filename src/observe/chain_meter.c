@@ -3,17 +3,12 @@
  * fares, as far as one point on the path can tell: loss, reordering, retransmissions, duplicate
  * ACKs, RTT, windows. Two cases of one thing are told apart where a passive point can; where it
  * cannot, the field's sentence says what is counted. */
-#include <string.h>
-
-#include "observe/flow_int.h"
+#include "observe/meter_int.h"
 
 /* The member of a pair that is of this direction. */
 #define OF(f, dir, member)                                                                         \
     (*((dir) == FLOW_FWD ? &(f)->meter_##member##_fwd : &(f)->meter_##member##_rev))
 
-/* Half the largest window (RFC 7323 2.3): a step beyond is no segment of this connection, or the
- * capture missed a gigabyte. */
-#define STEP_MOST       0x20000000u
 #define REORDER_MOST_US 3000u /* without time stamps and without an RTT */
 
 enum {
@@ -34,21 +29,6 @@ static enum flow_dir other(enum flow_dir dir)
 static bool knows_seq(const struct flow *f, enum flow_dir dir)
 {
     return (f->seq_known & 1u << dir) != 0;
-}
-
-static uint32_t later(uint32_t a, uint32_t b)
-{
-    return seq_after(a, b) ? a : b;
-}
-
-static uint32_t earlier(uint32_t a, uint32_t b)
-{
-    return seq_after(a, b) ? b : a;
-}
-
-static bool has(const struct meter_side *m, unsigned what)
-{
-    return (m->have & what) != 0;
 }
 
 static void set(struct meter_side *m, unsigned what, bool on)
@@ -122,7 +102,8 @@ static void note_window(struct flow *f,
                         struct meter_side *m,
                         const struct meter_side *peer)
 {
-    bool scaled = !(s->v->flags & TCP_SYN) && has(m, METER_WSCALE) && has(peer, METER_WSCALE);
+    bool scaled =
+        !(s->v->flags & TCP_SYN) && meter_has(m, METER_WSCALE) && meter_has(peer, METER_WSCALE);
     int32_t bytes = (int32_t)((uint32_t)s->v->window << (scaled ? m->wscale : 0));
     if (OF(f, s->dir, rwin_min) < 0 || bytes < OF(f, s->dir, rwin_min))
         OF(f, s->dir, rwin_min) = bytes;
@@ -132,79 +113,47 @@ static void note_window(struct flow *f,
     OF(f, s->dir, rwin_mean) = (int32_t)(m->rwin_sum / ++m->rwin_n);
 }
 
-static void forget_gaps(struct meter_side *m)
+static uint32_t microseconds(const struct seen *s) /* modulo 2^32 */
 {
-    memset(m->gap, 0, sizeof m->gap);
+    return (uint32_t)(s->at.ns / 1000);
 }
 
-static void open_gap(struct flow *f, const struct seen *s, struct meter_side *m, uint32_t from)
+static void open_gap(struct flow *f,
+                     const struct seen *s,
+                     struct meter_side *m,
+                     const struct meter_side *peer,
+                     uint32_t from)
 {
     uint32_t to = s->v->seq;
     uint32_t *lost = &OF(f, s->dir, lost_oct);
     OF(f, s->dir, jump)++;
-    m->jump_us = (uint32_t)(s->at.ns / 1000);
-    if (to - from > STEP_MOST) {
-        forget_gaps(m);
+    if (to - from > METER_STEP_MOST) {
+        meter_forget_gaps(m);
         return;
     }
-    memmove(&m->gap[1], &m->gap[0], (METER_GAPS - 1) * sizeof m->gap[0]);
-    m->gap[0] = (struct meter_gap){from, to};
+    struct meter_gap gap = {.from = from, .to = to, .opened_us = microseconds(s)};
+    if (s->options.have & OPT_TIMESTAMP)
+        gap.tsval = s->options.tsval;
+    meter_open_gap(m, peer, &gap);
     *lost = *lost > UINT32_MAX - (to - from) ? UINT32_MAX : *lost + (to - from);
 }
 
-static void drop_empty_gaps(struct meter_side *m)
+/* A segment that fills a gap: was it sent before the one above that gap, which overtook it? */
+static bool is_reordered(const struct flow *f, const struct seen *s, const struct meter_filled *gap)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < METER_GAPS; i++)
-        if (m->gap[i].from != m->gap[i].to)
-            m->gap[n++] = m->gap[i];
-    memset(&m->gap[n], 0, (METER_GAPS - n) * sizeof m->gap[0]);
-}
-
-/* Old gaps stay until new ones push them out; half of all numbers on, they cannot be compared. */
-static bool is_far(uint32_t a, uint32_t b)
-{
-    return a - b > 2 * STEP_MOST && b - a > 2 * STEP_MOST;
-}
-
-/* Takes [from, to) out of the gaps. Returns how many bytes of it lay in one. */
-static uint32_t fill_gaps(struct meter_side *m, uint32_t from, uint32_t to)
-{
-    uint32_t filled = 0;
-    for (unsigned i = METER_GAPS; i-- > 0;) { /* a gap that is split moves those behind it */
-        struct meter_gap *g = &m->gap[i];
-        if (g->from == g->to || is_far(g->from, from))
-            continue;
-        uint32_t a = later(from, g->from), b = earlier(to, g->to);
-        if (!seq_after(b, a))
-            continue;
-        filled += b - a;
-        if (a == g->from) {
-            g->from = b;
-        } else if (b == g->to) {
-            g->to = a;
-        } else {
-            struct meter_gap below = {g->from, a};
-            g->from = b;
-            if (i + 1 < METER_GAPS) {
-                memmove(g + 2, g + 1, (METER_GAPS - i - 2) * sizeof *g);
-                g[1] = below;
-            }
-        }
+    bool above_stamped = gap->first_tsval != 0 && gap->last_tsval != 0;
+    if (above_stamped && (s->options.have & OPT_TIMESTAMP)) {
+        if (seq_after(gap->first_tsval, s->options.tsval))
+            return true;
+        if (seq_after(s->options.tsval, gap->last_tsval))
+            return false;
     }
-    drop_empty_gaps(m);
-    return filled;
-}
-
-/* A segment that fills a gap: was it sent before those that overtook it? */
-static bool is_reordered(const struct flow *f, const struct seen *s, const struct meter_side *m)
-{
-    if ((s->options.have & OPT_TIMESTAMP) && (f->ts_known & 1u << s->dir))
-        return !seq_after(s->options.tsval, f->ts_next[s->dir]);
-    /* What was lost can come again one RTT after the jump, when the receiver's answer to the jump
-     * has reached the sender. */
-    uint32_t late = (uint32_t)(s->at.ns / 1000) - m->jump_us;
-    return late < (f->meter_rtt_min_us >= 0 ? (uint32_t)f->meter_rtt_min_us : REORDER_MOST_US);
+    /* No time stamps, or the same tick. What was lost can come again one RTT after the gap opened,
+     * when the receiver's answer to that has reached the sender; a quarter less, since RTTs vary,
+     * and nothing else waits that long (RFC 8985 6.2 takes a quarter for the most, at first). */
+    uint32_t late = microseconds(s) - gap->opened_us;
+    uint32_t rtt = (uint32_t)f->meter_rtt_min_us;
+    return late < (f->meter_rtt_min_us >= 0 ? rtt - rtt / 4 : REORDER_MOST_US);
 }
 
 /* One byte or none that asks for an ACK: a keepalive, at the last byte acknowledged (RFC 9293
@@ -214,8 +163,8 @@ static bool is_probe(const struct flow *f, const struct seen *s, const struct me
     if (s->v->payload_bytes > 1)
         return false;
     uint32_t next = f->seq_next[s->dir];
-    bool all_acked = has(peer, METER_ACK) && !seq_after(next, peer->ack);
-    bool closed = has(peer, METER_ACK) && peer->window == 0;
+    bool all_acked = meter_has(peer, METER_ACK) && !seq_after(next, peer->ack);
+    bool closed = meter_has(peer, METER_ACK) && peer->window == 0;
     return s->v->seq == next - 1 && (all_acked || closed);
 }
 
@@ -225,18 +174,22 @@ static void follow_data(struct flow *f,
                         const struct meter_side *peer)
 {
     uint32_t from = s->v->seq, next = f->seq_next[s->dir];
-    if (!knows_seq(f, s->dir) || from == next)
+    if (!knows_seq(f, s->dir))
+        return;
+    if (meter_has_gaps(m))
+        meter_forget_far_gaps(m, next);
+    if (from == next)
         return;
     if (seq_after(from, next)) {
-        open_gap(f, s, m, next);
+        open_gap(f, s, m, peer, next);
         return;
     }
-    uint32_t to = earlier(from + s->v->payload_bytes, next);
-    if (next - from > STEP_MOST || is_probe(f, s, peer))
+    uint32_t to = meter_earlier(from + s->v->payload_bytes, next);
+    if (next - from > METER_STEP_MOST || is_probe(f, s, peer))
         return;
-    uint32_t filled = fill_gaps(m, from, to);
-    OF(f, s->dir, lost_oct) -= filled;
-    if (filled == to - from && is_reordered(f, s, m))
+    struct meter_filled filled = meter_fill_gaps(m, peer, from, to);
+    OF(f, s->dir, lost_oct) -= filled.bytes;
+    if (filled.bytes == to - from && is_reordered(f, s, &filled))
         OF(f, s->dir, reorder)++;
     else
         OF(f, s->dir, rtx)++;
@@ -248,7 +201,7 @@ static void follow_ack(struct flow *f, const struct seen *s, struct meter_side *
 {
     const struct wire_view *v = s->v;
     enum flow_dir peer = other(s->dir);
-    if (!has(m, METER_ACK) || seq_after(v->ack, m->ack)) {
+    if (!meter_has(m, METER_ACK) || seq_after(v->ack, m->ack)) {
         m->ack = v->ack;
         set(m, METER_ACK, true);
         return;
@@ -265,16 +218,16 @@ static void take_turn(struct flow *f, struct meter_side *m, int64_t ns, bool onl
     if (ns < 0 || ns / 1000 > INT32_MAX / 2) /* a clock that was set, or no answer but chance */
         return;
     uint32_t us = (uint32_t)(ns / 1000);
-    if (!has(m, METER_TURN_MIN) || us < m->turn_min_us)
+    if (!meter_has(m, METER_TURN_MIN) || us < m->turn_min_us)
         m->turn_min_us = us;
     set(m, METER_TURN_MIN, true);
     if (!only_min) {
         m->turn_last_us = us;
         set(m, METER_TURN_LAST, true);
     }
-    if (has(fwd, METER_TURN_MIN) && has(rev, METER_TURN_MIN))
+    if (meter_has(fwd, METER_TURN_MIN) && meter_has(rev, METER_TURN_MIN))
         f->meter_rtt_min_us = (int32_t)(fwd->turn_min_us + rev->turn_min_us);
-    if (!only_min && has(fwd, METER_TURN_LAST) && has(rev, METER_TURN_LAST))
+    if (!only_min && meter_has(fwd, METER_TURN_LAST) && meter_has(rev, METER_TURN_LAST))
         f->meter_rtt_last_us = (int32_t)(fwd->turn_last_us + rev->turn_last_us);
 }
 
@@ -284,14 +237,16 @@ static void end_probe(struct flow *f, const struct seen *s, struct meter_side *p
     bool stamped = (s->options.have & OPT_TIMESTAMP) != 0;
     uint32_t echo = s->options.tsecr;
     int64_t ns = s->at.ns - peer->probe_at;
-    if (has(peer, METER_PROBE) && !seq_after(peer->probe_end, s->v->ack)) {
+    if (meter_has(peer, METER_PROBE) && !seq_after(peer->probe_end, s->v->ack)) {
         /* RFC 6298 3 (Karn): sent twice, which one is answered? RFC 7323 4.1: the echo tells. */
-        bool clear = !has(peer, METER_PROBE_TWICE) ||
-                     (stamped && has(peer, METER_TSVAL) && !seq_after(echo, peer->probe_tsval));
+        bool clear =
+            !meter_has(peer, METER_PROBE_TWICE) ||
+            (stamped && meter_has(peer, METER_TSVAL) && !seq_after(echo, peer->probe_tsval));
         if (clear)
             take_turn(f, peer, ns, false);
         set(peer, METER_PROBE | METER_PROBE_TWICE, false);
-    } else if (has(peer, METER_PROBE_STAMP) && stamped && !seq_after(peer->probe_tsval, echo)) {
+    } else if (meter_has(peer, METER_PROBE_STAMP) && stamped &&
+               !seq_after(peer->probe_tsval, echo)) {
         /* The other side may have had nothing to send for a while: good for a minimum only. */
         if (echo == peer->probe_tsval)
             take_turn(f, peer, ns, true);
@@ -301,16 +256,20 @@ static void end_probe(struct flow *f, const struct seen *s, struct meter_side *p
 
 /* One packet at a time is timed: one that takes up sequence numbers, else a pure ACK by its time
  * stamp, the first that has it. */
-static void begin_probe(const struct flow *f, const struct seen *s, struct meter_side *m)
+static void begin_probe(const struct flow *f,
+                        const struct seen *s,
+                        struct meter_side *m,
+                        const struct meter_side *peer)
 {
     const struct wire_view *v = s->v;
     bool stamped = (s->options.have & OPT_TIMESTAMP) != 0;
-    bool newer = stamped && (!has(m, METER_TSVAL) || seq_after(s->options.tsval, m->tsval));
+    bool newer = stamped && (!meter_has(m, METER_TSVAL) || seq_after(s->options.tsval, m->tsval));
     uint32_t bytes = v->payload_bytes + ((v->flags & TCP_SYN) != 0) + ((v->flags & TCP_FIN) != 0);
     uint32_t end = v->seq + bytes;
-    if (bytes > 0 && has(m, METER_PROBE)) {
+    if (bytes > 0 && meter_has(m, METER_PROBE)) {
         if (seq_after(m->probe_end, v->seq)) {
-            bool told_apart = stamped && has(m, METER_TSVAL) && s->options.tsval != m->probe_tsval;
+            bool told_apart =
+                stamped && meter_has(m, METER_TSVAL) && s->options.tsval != m->probe_tsval;
             set(m, METER_PROBE_TWICE, true);
             if (!told_apart)
                 set(m, METER_PROBE | METER_PROBE_TWICE, false);
@@ -318,14 +277,14 @@ static void begin_probe(const struct flow *f, const struct seen *s, struct meter
     } else if (bytes > 0) {
         /* New, and nothing missing below: otherwise it is acknowledged when the gap is filled. */
         bool fresh = !knows_seq(f, s->dir) || !seq_after(f->seq_next[s->dir], v->seq);
-        if (fresh && m->gap[0].from == m->gap[0].to) {
+        if (fresh && !meter_is_waiting(m, peer)) {
             set(m, METER_PROBE_STAMP | METER_PROBE_TWICE, false);
             set(m, METER_PROBE, true);
             m->probe_at = s->at.ns;
             m->probe_end = end;
             m->probe_tsval = s->options.tsval;
         }
-    } else if (newer && !has(m, METER_PROBE | METER_PROBE_STAMP)) {
+    } else if (newer && !meter_has(m, METER_PROBE | METER_PROBE_STAMP)) {
         set(m, METER_PROBE_STAMP, true);
         m->probe_at = s->at.ns;
         m->probe_tsval = s->options.tsval;
@@ -342,7 +301,7 @@ static void follow_syn(struct flow *f, const struct seen *s, struct meter_side *
     uint32_t next = s->v->seq + s->v->payload_bytes + 1;
     if (!knows_seq(f, s->dir) || next == f->seq_next[s->dir])
         return;
-    forget_gaps(m);
+    meter_forget_gaps(m);
     set(m, METER_ACK | METER_TSVAL | METER_PROBE | METER_PROBE_STAMP | METER_PROBE_TWICE, false);
 }
 
@@ -365,6 +324,6 @@ void chain_meter(struct flow *f, const struct seen *s)
     }
     if (s->v->payload_bytes > 0 && s->kind != KIND_SYN)
         follow_data(f, s, m, peer);
-    begin_probe(f, s, m);
+    begin_probe(f, s, m, peer);
     m->window = s->v->window;
 }

@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What chain meter remembers of one direction of a TCP connection, in bounded space: how far the
- * numbers went, a few gaps in them, and one packet whose answer is timed. Not features. */
+ * numbers went, the gaps in them, and one packet whose answer is timed. Not features. */
 #ifndef RS_OBSERVE_METER_H
 #define RS_OBSERVE_METER_H
 
 #include <stdint.h>
 
-/* More holes than this at a time, and the oldest is taken for lost for good. */
-#define METER_GAPS 3
+/* Holes that are known one by one; older ones are known together. */
+#define METER_GAPS 7
 
-struct meter_gap { /* [from, to) was jumped over and not seen since; empty where both are equal */
+struct meter_gap {      /* [from, to) was jumped over and not seen since */
+    uint32_t from, to;  /* not equal */
+    uint32_t opened_us; /* when what lies above it came, modulo 2^32 */
+    uint32_t tsval;     /* the time stamp of that (RFC 7323); 0: none */
+};
+
+/* The gaps that there was no room for, as one region: of [from, to) so many bytes are missing, and
+ * nobody remembers which. What comes between its ends counts as missing ones, as long as any are.
+ * So bytes that come twice may stand for such as never come; but none that came is called lost. */
+struct meter_zone {
+    uint32_t missing; /* 0: no region, the rest means nothing */
     uint32_t from, to;
+    uint32_t first_us, last_us; /* when the gaps at its ends opened */
+    /* The longest pause between two gaps' opening, at such a number: data comes in bursts. */
+    uint32_t pause_seq, pause_from_us, pause_us;
+    uint32_t first_tsval, last_tsval; /* as of a gap */
 };
 
 enum meter_have {
@@ -32,14 +46,15 @@ struct meter_side {
     uint32_t probe_tsval; /* its time stamp */
     uint32_t tsval;       /* newest time stamp seen (RFC 7323) */
     uint32_t ack;         /* highest acknowledgement */
-    uint32_t jump_us;     /* when the newest gap opened, modulo 2^32 */
     /* From a packet's passing here to that of its answer: the part of the RTT on the side that the
      * packet goes to. */
     uint32_t turn_min_us, turn_last_us;
-    struct meter_gap gap[METER_GAPS]; /* newest first */
-    uint16_t window;                  /* of the last segment, not scaled */
+    uint16_t window; /* of the last segment, not scaled */
     uint8_t wscale;
-    uint8_t have; /* of enum meter_have */
+    uint8_t have;                     /* of enum meter_have */
+    uint32_t gaps;                    /* of gap[] in use */
+    struct meter_zone zone;           /* below the gaps */
+    struct meter_gap gap[METER_GAPS]; /* lowest first, which is the order of opening */
 };
 
 #endif
