@@ -30,7 +30,8 @@ void trace_frame(struct trace *t,
 /* A frame whose network layer was found by somebody else; ip NULL: it has none. */
 void trace_network(struct trace *t, const struct trace_packet *p);
 
-/* Seconds and a rest below one, as any file may hold them; bounded so that any two can be subtracted. */
+/* Seconds and a rest below one, as any file may hold them; bounded so that any two can be
+ * subtracted. */
 rs_wall trace_time(int64_t seconds, int64_t nanoseconds);
 
 /* Fails, and says which link types there are: `text` names the one that was met. */

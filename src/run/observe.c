@@ -305,8 +305,10 @@ static void summarize(struct observer *v)
                               .flow_bytes = aging_flow_bytes(v->o->chains)};
     trace_stats(v->trace, &f.trace);
     observe_tell(v->ui, &f);
-    if (f.aging->lost + f.trace.kernel_dropped + f.trace.iface_dropped + f.trace.no_link > 0)
-        v->is_cut = true;
+    if (f.aging->lost + f.trace.kernel_dropped + f.trace.iface_dropped + f.trace.no_link +
+            f.trace.cut + f.damaged >
+        0)
+        v->is_cut = true; /* some packets are in no record */
 }
 
 /* Opening the output empties it, or adds to it: that must not be what is to be read. */

@@ -9,7 +9,7 @@
 /* Of one input line, all that its record says and packets do not. Texts are borrowed. */
 struct record_facts {
     const char *plugin; /* its name */
-    uint64_t line; /* 0: not from a list, and left out */
+    uint64_t line;      /* 0: not from a list, and left out */
     const char *text;
     size_t bytes;
     bool is_json;
