@@ -73,6 +73,105 @@ def reordering(s):
     c.close()
 
 
+HOLES = 24
+
+
+def burst(c, numbers, tick=0, **how):
+    """Segments of the server by their number, 100 bytes each, sent so many ms after the first."""
+    if 0 in numbers:
+        c.base, c.tick = c.next[SERVER], c._stamp(SERVER)
+    for number in numbers:
+        at, stamp = c.base + 100 * number, c.tick + tick
+        c.reply("A", b"%04d" % number * 25, seq=at, stamp=stamp, **how)
+
+
+def all_acked(c):
+    c.got[CLIENT] = c.next[SERVER]
+    c.ack()
+
+
+def loses(s, ts):
+    """1 and 5 are lost before the capture. They come again a round trip after their gaps opened,
+    and right behind newer data, which for 1 has just opened another gap."""
+    c = begin(s, ts=ts)
+    burst(c, [0, 2, 3, 4])
+    c.ack()
+    burst(c, [6, 7, 1], tick=20)
+    c.ack()
+    burst(c, [8, 5], tick=40)
+    all_acked(c)
+    c.close()
+
+
+def reorders(s, ts):
+    """Of 1, 4, 5 and 7, 5 was sent in the tick before; 7 is overtaken by 10 ms."""
+    c = begin(s, ts=ts)
+    burst(c, [0, 2, 1, 3, 6, 4])
+    burst(c, [5], tick=-1)
+    burst(c, [8], tick=1)
+    s.wait(0.01)
+    burst(c, [7], tick=1)
+    all_acked(c)
+    c.close()
+
+
+@fixture()
+def loss_only(s):
+    loses(s, ts=True)
+
+
+@fixture()
+def loss_only_unstamped(s):
+    loses(s, ts=False)
+
+
+@fixture()
+def reordering_only(s):
+    reorders(s, ts=True)
+
+
+@fixture()
+def reordering_only_unstamped(s):
+    reorders(s, ts=False)
+
+
+@fixture()
+def many_holes_filled(s):
+    """Every other segment is lost before the capture; all come again a round trip later."""
+    c = begin(s)
+    burst(c, range(0, 2 * HOLES + 1, 2))
+    c.ack()
+    burst(c, range(1, 2 * HOLES, 2), tick=20)
+    all_acked(c)
+    c.close()
+
+
+@fixture()
+def many_holes_reordered(s):
+    """Every other segment is overtaken by all the rest."""
+    c = begin(s, ts=False)
+    burst(c, range(0, 2 * HOLES + 1, 2))
+    burst(c, range(2 * HOLES - 1, 0, -2))
+    all_acked(c)
+    c.close()
+
+
+@fixture()
+def many_losses(s):
+    """The capture missed every other segment; the client has them all, but its first ACK is lost
+    and the server sends the last segment that is in the capture again."""
+    c = begin(s)
+    burst(c, range(0, 2 * HOLES + 1, 2))
+    c.got[CLIENT] = c.next[SERVER]
+    c.ack(arrives=False)
+    s.wait(0.3)
+    burst(c, [2 * HOLES], tick=320)
+    c.ack()
+    burst(c, range(2 * HOLES + 2, 3 * HOLES + 1, 2), tick=340)
+    all_acked(c)
+    c.close()
+
+
 @fixture()
 def sequence_wraps(s):
     """Both numbers pass 2^32 within the data."""
