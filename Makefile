@@ -148,7 +148,7 @@ install: all
 	install -D -m 755 $(BUILD)/rawspider $(DESTDIR)$(PREFIX)/bin/rawspider
 	install -D -m 644 -t $(DOC) README.md LICENSE
 	install -D -m 644 -t $(DOC)/examples $(wildcard examples/*.ndjson examples/*.conf)
-	install -D -m 755 -t $(DOC)/examples examples/summary.py examples/ipfix2ndjson.py examples/ipfix2ndjson.py
+	install -D -m 755 -t $(DOC)/examples examples/summary.py examples/ipfix2ndjson.py
 	@# A list that somebody has added networks to is not overwritten.
 	test -e $(DESTDIR)/etc/rawspider/blocklist.conf || \
 	    install -D -m 644 examples/blocklist.conf $(DESTDIR)/etc/rawspider/blocklist.conf
