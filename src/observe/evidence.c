@@ -47,10 +47,14 @@ void flow_sent(struct flow *f, const struct wire_view *v, rs_wall at)
         sight->iss = sight->acked = v->seq;
         sight->sent_end = end;
     }
-    if (after(end, sight->sent_end))
-        sight->sent_end = end;
-    if (v->flags & TCP_ACK)
-        sight->ack_sent = v->ack;
+    /* An RST in answer to a wrong segment has the numbers of that (RFC 9293 3.10.7.3), which
+     * anybody may have made up. */
+    if (!(v->flags & TCP_RST)) {
+        if (after(end, sight->sent_end))
+            sight->sent_end = end;
+        if (v->flags & TCP_ACK)
+            sight->ack_sent = v->ack;
+    }
     sight->packets++;
     flow_packet(f, v, FLOW_FWD, at);
 }
