@@ -53,9 +53,9 @@ PLANT_FILE_aging   := observe/aging.c
 PLANT_aging        := s/error->quote_bytes, WIRE/error->quote_bytes + 8, WIRE/
 
 WITH_classify       := packets.c
-SRC_classify        := $(FLOW) $(TEXT) io/objects.c plugins/ecn.c craft/rule.c \
-                       $(patsubst %,run/%.c,classify replay foreign arm_match arm_log_read record)
-COVER_classify      := observe/evidence.c io/objects.c $(patsubst %,run/%.c,classify replay foreign arm_match arm_log_read)
+SRC_classify        := $(FLOW) $(TEXT) io/objects.c io/output.c plugins/ecn.c craft/rule.c \
+                       $(patsubst %,run/%.c,classify replay foreign foreign_target arm_match arm_log_read record)
+COVER_classify      := observe/evidence.c io/objects.c $(patsubst %,run/%.c,classify replay foreign foreign_target arm_match arm_log_read)
 LIBS_classify       := -ljansson
 ARGS_classify       := -max_len=8192 -dict=$(F)/seeds/classify.dict
 PLANT_FILE_classify := observe/evidence.c
