@@ -263,6 +263,11 @@ class Collector:
 @pytest.mark.parametrize("family,form", [(socket.AF_INET, "tcp:127.0.0.1:{}"), (socket.AF_INET6, "tcp:[::1]:{}"),
                                          (socket.AF_INET, "tcp:localhost:{}")])
 def test_over_tcp(many, family, form):
+    if "localhost" in form:
+        try:
+            socket.getaddrinfo("localhost", None)
+        except socket.gaierror:
+            pytest.skip("this machine does not know the name localhost")
     collector = Collector(Collector.read_all, family)
     observe("-i", many, "--format", "ipfix", "--output", form.format(collector.port))
     records, _ = read(collector.result())
