@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-
-/* 32-bit sequence numbers wrap (RFC 9293 3.4). */
-#define SEQ_AT_OR_AFTER(a, b) ((int32_t)((a) - (b)) >= 0)
+#include "observe/flow_int.h"
 
 struct aged {
     struct list recency; /* in `recent` or `closing` */
@@ -198,8 +196,7 @@ static void follow_tcp(struct aging *a,
         g->fin_seen |= bit;
         g->fin_end[dir] = v->seq + v->payload_bytes + ((v->flags & TCP_SYN) != 0) + 1;
     }
-    if ((v->flags & TCP_ACK) && (g->fin_seen & other) &&
-        SEQ_AT_OR_AFTER(v->ack, g->fin_end[other >> 1]))
+    if ((v->flags & TCP_ACK) && (g->fin_seen & other) && !seq_after(g->fin_end[other >> 1], v->ack))
         g->fin_acked |= other;
     if (g->fin_acked == 3)
         close_flow(a, g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Chain ecn: codepoints, ECE and CWR, by kind of segment. Stands on chain tcp. */
+ * Chain ecn: codepoints, ECE and CWR, by kind of segment. */
 #include <stddef.h>
 
 #include "observe/flow_int.h"

@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-static bool after(uint32_t a, uint32_t b)
-{
-    return (int32_t)(a - b) > 0;
-}
+#include "observe/flow_int.h"
 
 void received_parse(struct received *r, const uint8_t *ip, size_t n)
 {
@@ -50,7 +47,7 @@ void flow_sent(struct flow *f, const struct wire_view *v, rs_wall at)
     /* An RST in answer to a wrong segment has the numbers of that (RFC 9293 3.10.7.3), which
      * anybody may have made up. */
     if (!(v->flags & TCP_RST)) {
-        if (after(end, sight->sent_end))
+        if (seq_after(end, sight->sent_end))
             sight->sent_end = end;
         if (v->flags & TCP_ACK)
             sight->ack_sent = v->ack;
@@ -62,7 +59,8 @@ void flow_sent(struct flow *f, const struct wire_view *v, rs_wall at)
 /* RFC 5961 5.2 as a question: does the acknowledgement prove that its sender saw our SYN? */
 static bool acks_ours(const struct flow_sight *sight, const struct wire_view *v)
 {
-    return (v->flags & TCP_ACK) && after(v->ack, sight->iss) && !after(v->ack, sight->sent_end);
+    return (v->flags & TCP_ACK) && seq_after(v->ack, sight->iss) &&
+           !seq_after(v->ack, sight->sent_end);
 }
 
 /* RFC 9293 3.10.7.3 before the handshake; RFC 5961 3.2 after it: the very next number of its side,
@@ -92,10 +90,10 @@ static enum believed segment(struct flow *f, const struct wire_view *v, rs_wall 
         return UNBELIEVABLE;
     if (!(v->flags & TCP_RST)) {
         uint32_t end = end_of(v);
-        if (!sight->answered || after(end, sight->peer_end))
+        if (!sight->answered || seq_after(end, sight->peer_end))
             sight->peer_end = end;
         sight->answered = true;
-        if (after(v->ack, sight->acked))
+        if (seq_after(v->ack, sight->acked))
             sight->acked = v->ack;
     }
     sight->packets++;
@@ -109,8 +107,8 @@ enum believed flow_received(struct flow *f, const struct received *r, rs_wall at
         return segment(f, &r->view, at);
     /* RFC 5927 4: it must quote a segment of ours that is still unacknowledged. */
     struct flow_sight *sight = &f->sight;
-    if (!sight->opened || !(r->quote.have & WIRE_TCP_SEQ) || after(sight->acked, r->quote.seq) ||
-        !after(sight->sent_end, r->quote.seq))
+    if (!sight->opened || !(r->quote.have & WIRE_TCP_SEQ) ||
+        seq_after(sight->acked, r->quote.seq) || !seq_after(sight->sent_end, r->quote.seq))
         return UNBELIEVABLE;
     sight->packets++;
     flow_icmp_error(f, &r->view, FLOW_REV, at);

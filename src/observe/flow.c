@@ -84,8 +84,8 @@ static void remember_seq(struct flow *f, const struct seen *s)
 
 static void tcp_chains(struct flow *f, const struct seen *s)
 {
-    if (f->chains & (CHAIN_BIT(CHAIN_TCP) | CHAIN_BIT(CHAIN_ECN)))
-        chain_tcp(f, s); /* the ecn chain stands on the SYN fields of this one */
+    if (f->chains & CHAIN_BIT(CHAIN_TCP))
+        chain_tcp(f, s);
     if (f->chains & CHAIN_BIT(CHAIN_ECN))
         chain_ecn(f, s);
     if (f->chains & CHAIN_BIT(CHAIN_TCPOPT))

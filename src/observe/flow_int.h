@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Between flow.c and the chains: a packet as the chains see it. A chain is one file, chain_NAME.c,
- * with one function; its features and what it remembers are rows of fields.def. It may touch the
- * members of its own chain, the shared state, and those of the chains that it is documented to
- * stand on; the others may not be there (flow_bytes). */
+ * with one function; its features and what it remembers are rows of fields.def. It touches
+ * the members of its own chain and the shared state; those of other chains may not be there
+ * (flow_bytes). */
 #ifndef RS_OBSERVE_FLOW_INT_H
 #define RS_OBSERVE_FLOW_INT_H
 
@@ -30,6 +30,7 @@ struct seen { /* one packet of a flow, never an ICMP error that quotes it */
     struct wire_options options;
 };
 
+/* 32-bit sequence numbers wrap (RFC 9293 3.4). */
 static inline bool seq_after(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
@@ -50,7 +51,7 @@ static inline enum marked what_is_marked(const struct seen *s)
 
 /* TCP flows only, but for basic, dscp, evilbit, udp, dns and meter. */
 void chain_tcp(struct flow *f, const struct seen *s);
-void chain_ecn(struct flow *f, const struct seen *s); /* after chain_tcp */
+void chain_ecn(struct flow *f, const struct seen *s);
 void chain_tcpopt(struct flow *f, const struct seen *s);
 void chain_dscp(struct flow *f, const struct seen *s);
 void chain_evilbit(struct flow *f, const struct seen *s);
