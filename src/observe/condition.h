@@ -65,6 +65,12 @@ struct condition {
 /* The evaluator itself looks at these chains of an attempt's flow. */
 #define CHAINS_JUDGED (CHAIN_BIT(CHAIN_BASIC) | CHAIN_BIT(CHAIN_TCP) | CHAIN_BIT(CHAIN_ECN))
 
+/* Bytes of an attempt whose flow draws a plugin's chains, and those; it ends with its flow. */
+static inline size_t attempt_bytes(uint32_t chains)
+{
+    return offsetof(struct attempt, flow) + flow_bytes(chains | CHAINS_JUDGED);
+}
+
 struct evidence { /* all attempts of one target, in time order */
     const struct attempt *attempt[COND_ATTEMPTS];
     unsigned n;

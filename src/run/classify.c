@@ -24,18 +24,23 @@ void classify_notice(struct classify *c, const char *format, ...)
     c->sink->notice(c->sink->ctx, text);
 }
 
+void classify_attempt_init(const struct classify *c,
+                           struct attempt *a,
+                           const struct wire_tuple *tuple)
+{
+    flow_init(&a->flow, tuple, c->o->plugin->chains);
+    a->log.tuple = *tuple;
+    a->log.icmp_type = a->log.icmp_code = -1;
+}
+
 struct attempt *classify_attempt(struct classify *c, const struct wire_tuple *tuple)
 {
-    uint32_t chains = c->o->plugin->chains;
-    struct attempt *a =
-        calloc(1, offsetof(struct attempt, flow) + flow_bytes(chains | CHAINS_JUDGED));
+    struct attempt *a = calloc(1, attempt_bytes(c->o->plugin->chains));
     if (a == NULL) {
         c->failed = rs_fail(c->err, RS_ENOMEM, "no memory for another connection");
         return NULL;
     }
-    flow_init(&a->flow, tuple, chains);
-    a->log.tuple = *tuple;
-    a->log.icmp_type = a->log.icmp_code = -1;
+    classify_attempt_init(c, a, tuple);
     return a;
 }
 
@@ -131,7 +136,7 @@ static int prepare(struct classify *c)
                             (unsigned)p->n_arms, c->err);
     if (rc != 0)
         return rc;
-    if (flow_table_init(&c->flows, 65536, key) != 0)
+    if (flow_table_init(&c->flows, 0, key) != 0)
         return rs_fail(c->err, RS_ENOMEM, "no memory for the flow table");
     return packets_open_file(&c->trace, c->o->file, NULL, c->err);
 }

@@ -19,10 +19,13 @@ struct classify {
     struct cond_table *table;
     const char *arm_names[COND_ARMS];
     struct record record;
-    rs_wall last; /* time of the last packet */
-    int failed;   /* of the sink, or of memory: -RS_E*; ends the reading */
+    int failed; /* of the sink, or of memory: -RS_E*; ends the reading */
 };
 
+/* `a` is zero, and has attempt_bytes() of the plugin's chains. */
+void classify_attempt_init(const struct classify *c,
+                           struct attempt *a,
+                           const struct wire_tuple *tuple);
 /* An attempt whose flow has room for the plugin's chains; NULL: no memory (c->failed is set). */
 struct attempt *classify_attempt(struct classify *c, const struct wire_tuple *tuple);
 /* Evaluates and gives the record of a target. */

@@ -62,8 +62,7 @@ int engine_new(struct engine **out,
     size_t conns = (size_t)config->targets_most * p->n_arms;
     slab_init(&e->targets, sizeof(struct target), config->targets_most);
     slab_init(&e->conns, sizeof(struct conn), conns);
-    slab_init(&e->helds,
-              offsetof(struct held, a.flow) + flow_bytes(config->plugin->chains | CHAINS_JUDGED),
+    slab_init(&e->helds, offsetof(struct held, a) + attempt_bytes(config->plugin->chains),
               (size_t)config->targets_most * COND_ATTEMPTS);
     slab_init(&e->reasm, TCP_REASM_BLOCK, conns < 16384 ? conns : 16384);
     e->addr_buckets = 1024;

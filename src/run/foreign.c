@@ -16,19 +16,17 @@
 static struct connection *begin(struct foreign *g, const struct wire_view *syn, rs_wall at)
 {
     struct wire_tuple tuple = wire_view_tuple(syn);
-    uint32_t chains = g->c->o->plugin->chains;
+    const struct plugin *plugin = g->c->o->plugin;
     struct connection *k =
-        calloc(1, offsetof(struct connection, a.flow) + flow_bytes(chains | CHAINS_JUDGED));
+        calloc(1, offsetof(struct connection, a) + attempt_bytes(plugin->chains));
     if (k == NULL) {
         g->c->failed = rs_fail(g->c->err, RS_ENOMEM, "no memory for another connection");
         return NULL;
     }
-    k->arm = arm_of_syn(g->c->o->plugin, syn);
+    k->arm = arm_of_syn(plugin, syn);
     g->of_no_arm += k->arm < 0;
-    flow_init(&k->a.flow, &tuple, chains);
+    classify_attempt_init(g->c, &k->a, &tuple);
     k->a.flow.owner = k;
-    k->a.log.tuple = tuple;
-    k->a.log.icmp_type = k->a.log.icmp_code = -1;
     k->a.log.planned = k->a.log.sent = at;
     flow_table_add(&g->c->flows, &k->a.flow);
     *g->end = k;
@@ -155,8 +153,8 @@ static void on_packet(void *ctx, const struct trace_packet *p)
     if (g->c->failed != 0)
         return;
     g->has_own_packets = g->has_own_packets || p->way == TRACE_SENT;
-    if (p->at.ns > g->c->last.ns)
-        g->c->last = p->at;
+    if (p->at.ns > g->last.ns)
+        g->last = p->at;
     received_parse(&r, p->ip, p->ip_captured);
     if (r.kind == RECEIVED_SEGMENT) {
         segment(g, &r, p->at);

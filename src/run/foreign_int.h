@@ -29,6 +29,7 @@ struct connection {
 struct foreign {
     struct classify *c;
     struct connection *first, **end;
+    rs_wall last;         /* the highest time seen */
     size_t n;             /* connections */
     size_t without_syn;   /* segments of connections whose SYN is not there */
     size_t of_no_arm;     /* connections */

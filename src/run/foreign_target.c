@@ -16,12 +16,6 @@ static enum outcome unknown(struct connection *k, const char *why)
     return OUTCOME_NOT_CAPTURED;
 }
 
-/* Whether answers would be there, had there been any. */
-static bool has_both_directions(const struct foreign *g)
-{
-    return g->answers > 0;
-}
-
 static enum outcome without_handshake(const struct foreign *g,
                                       struct connection *k,
                                       int64_t silence)
@@ -29,7 +23,7 @@ static enum outcome without_handshake(const struct foreign *g,
     const struct flow *f = &k->a.flow;
     if (k->client_acked)
         return unknown(k, "the answer to its SYN is not in the capture");
-    if (!has_both_directions(g))
+    if (g->answers == 0) /* of nobody: the capture may have one direction only */
         return unknown(k, "nothing in the capture comes back");
     if (f->tcp_rst_rev)
         return OUTCOME_RST;
@@ -62,7 +56,7 @@ static void judge(struct foreign *g, struct connection *k)
 {
     struct arm_log *log = &k->a.log;
     const struct flow *f = &k->a.flow;
-    int64_t silence = g->c->last.ns - (f->tcp_syn_count_rev > 0 ? k->last.ns : k->last_syn.ns);
+    int64_t silence = g->last.ns - (f->tcp_syn_count_rev > 0 ? k->last.ns : k->last_syn.ns);
     enum outcome o;
     if (k->acked_unseen)
         o = unknown(k, "packets are missing in the capture");
@@ -124,12 +118,8 @@ static void tell_ports(struct connection **of, size_t n)
         of[i]->a.log.port = 0;
 }
 
-static void gather(struct foreign *g,
-                   struct connection **of,
-                   size_t n,
-                   struct evidence *e,
-                   unsigned *rounds,
-                   unsigned *strange)
+static void gather(
+    struct foreign *g, struct connection **of, size_t n, struct evidence *e, unsigned *strange)
 {
     unsigned per_arm[COND_ARMS] = {0};
     e->n_arms = (unsigned)g->c->o->plugin->n_arms;
@@ -147,10 +137,10 @@ static void gather(struct foreign *g,
         e->attempt[e->n++] = &k->a;
     }
     tell_ports(of, n);
-    *rounds = per_arm[0];
+    unsigned rounds = per_arm[0];
     for (unsigned arm = 0; arm < e->n_arms; arm++)
-        *rounds = per_arm[arm] < *rounds ? per_arm[arm] : *rounds;
-    e->rounds_done = *rounds > 0 ? *rounds - 1 : 0;
+        rounds = per_arm[arm] < rounds ? per_arm[arm] : rounds;
+    e->rounds_done = rounds > 0 ? rounds - 1 : 0;
 }
 
 /* Why there is no statement, where no attempt says it. */
@@ -177,11 +167,11 @@ static const char *what_is_missing(const struct foreign *g,
 static void one_target(struct foreign *g, struct connection **of, size_t n)
 {
     struct evidence e;
-    unsigned rounds, strange = 0;
+    unsigned strange = 0;
     char input[160], address[WIRE_ADDR_TEXT], missing[200];
     const struct wire_tuple *t = &of[0]->a.log.tuple;
     memset(&e, 0, sizeof e);
-    gather(g, of, n, &e, &rounds, &strange);
+    gather(g, of, n, &e, &strange);
     if (n > COND_ATTEMPTS)
         classify_notice(g->c, "%s has %zu connections: the first %d are looked at",
                         wire_addr_format(&t->dst, address), n, COND_ATTEMPTS);
