@@ -76,6 +76,15 @@ void flow_table_remove(struct flow_table *t, struct flow *f)
     t->n--;
 }
 
+void flow_table_replace(struct flow_table *t, struct flow *f, struct flow *to)
+{
+    struct flow **at = flow_table_place(t, flow_table_hash(t, &f->tuple));
+    while (*at != f)
+        at = &(*at)->table_next;
+    to->table_next = f->table_next;
+    *at = to;
+}
+
 struct flow *flow_table_find_hashed(const struct flow_table *t,
                                     const struct wire_tuple *packet,
                                     uint64_t hash,

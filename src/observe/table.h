@@ -23,6 +23,8 @@ void flow_table_free(struct flow_table *t); /* the flows themselves are the call
 /* A flow with that tuple must not be in the table. */
 void flow_table_add(struct flow_table *t, struct flow *f);
 void flow_table_remove(struct flow_table *t, struct flow *f);
+/* `to` takes the place of `f`; its tuple is the same. */
+void flow_table_replace(struct flow_table *t, struct flow *f, struct flow *to);
 /* Finds the flow of a packet with this tuple and says which way the packet goes; NULL if there is
  * none. */
 struct flow *flow_table_find(const struct flow_table *t,

@@ -127,6 +127,15 @@ static void deliver(struct engine *e, struct conn *c, rs_mono now)
     }
 }
 
+static void write_request(struct engine *e, struct conn *c, rs_mono now)
+{
+    const uint8_t *bytes = target_request(e, c->target);
+    if (bytes != NULL)
+        tcp_write(&c->tcp, bytes, c->target->request_bytes, now);
+    else
+        conn_stop(e, c, OUTCOME_NOT_SENT, "no memory for the request", now);
+}
+
 static void established(struct engine *e, struct conn *c, rs_mono now)
 {
     struct arm_log *log = &c->held->a.log;
@@ -143,7 +152,7 @@ static void established(struct engine *e, struct conn *c, rs_mono now)
         exchange_ended(e, c, EXCHANGE_DONE,
                        now); /* nothing to say: the handshake was the exchange */
     else
-        tcp_write(&c->tcp, c->target->request, c->target->request_bytes, now);
+        write_request(e, c, now);
 }
 
 static void take_events(struct engine *e, struct conn *c, rs_mono now)
@@ -175,7 +184,8 @@ static void react(struct engine *e, struct conn *c, enum tcp_state before, rs_mo
     uint32_t said = e->out.events;
     take_events(e, c, now);
     if (c->script.n > 0 && !c->closing)
-        script_run(&c->script, &c->tcp, c->target->request, c->target->request_bytes, now, &e->out);
+        script_run(&c->script, &c->tcp, target_request(e, c->target), c->target->request_bytes, now,
+                   &e->out);
     if (c->target->traced) {
         trace_events(e, c, said);
         trace_state(e, c, before);
@@ -193,13 +203,13 @@ void conn_emit(struct engine *e, struct conn *c, rs_mono now)
     tcp_out_clear(&e->out);
     if (c->ended)
         return;
-    list_remove(&c->link);
     if (tcp_over(&c->tcp)) {
         end(e, c);
         return;
     }
     rs_mono at = rs_mono_min(rs_mono_min(c->deadline, c->close_at), tcp_next_expiry(&c->tcp));
     wheel_arm(&e->wheel, &c->timer.wheel, rs_mono_min(at, script_next_expiry(&c->script)));
+    conn_idles(e, c, now);
 }
 
 /* A place in the target's history for one more attempt; NULL when it is full. */
@@ -208,9 +218,8 @@ static struct held *take_held(struct engine *e, struct target *t)
     struct held *h = t->n_held == COND_ATTEMPTS ? NULL : slab_get(&e->helds);
     if (h == NULL)
         return NULL;
-    *(t->last == NULL ? &t->first : &t->last->next) = h;
-    t->last = h;
-    t->n_held++;
+    h->a.log.number = t->n_held++;
+    held_insert(t, h);
     return h;
 }
 
@@ -225,7 +234,6 @@ static void init_log(struct engine *e,
     log->port = step->port;
     log->rerun = step->rerun;
     log->round = t->round;
-    log->number = (uint8_t)(t->n_held - 1);
     log->batch_order = (uint16_t)batch_order;
     log->icmp_type = log->icmp_code = -1;
     log->packets_from = log->packets_to = e->packets;
@@ -277,7 +285,7 @@ int conn_start(struct engine *e,
     c->timer.owner = TIMER_CONN;
     init_log(e, t, &h->a.log, step, batch_order);
     flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
-    h->a.flow.owner = c;
+    h->a.flow.owner = &c->timer;
     flow_table_add(&e->flows, &h->a.flow);
     const struct arm *arm = conn_arm(e, c);
     script_init(&c->script, arm->steps, (uint16_t)arm->n_steps);
@@ -337,11 +345,13 @@ void conn_segment(
     if ((e->out.events & TCP_EV_BAD_SYNACK) && nearly_acks_syn(c, v))
         c->bad_synack = true;
     react(e, c, before, now);
-    if (tcp_has_gap(&c->tcp))
+    if (tcp_has_gap(&c->tcp)) {
         conn_emit(e, c, now);
-    else if (list_empty(
-                 &c->link)) /* once for all segments of this turn: no more packets than needed */
+    } else if (!c->dirty) { /* once for all segments of this turn: no more packets than needed */
+        c->dirty = true;
+        list_remove(&c->link);
         list_append(&e->dirty, &c->link);
+    }
 }
 
 void conn_expire(struct engine *e, struct conn *c, rs_mono now)

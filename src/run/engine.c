@@ -10,6 +10,8 @@
 
 #define REQUEST_BYTES 1400u /* one segment: a request must not straddle two */
 #define STARTS_A_TURN 64u   /* so that reading the capture is never starved */
+#define DORMANCY      (100 * RS_MS)
+#define WAKE_RETRY    (100 * RS_MS)
 
 /* What the arm's rules make of a SYN decides what the machine negotiates (RFC 3168 6.1.1). */
 static bool is_ecn_setup(const struct arm *a)
@@ -60,7 +62,12 @@ int engine_new(struct engine **out,
         e->ecn_arm[i] = is_ecn_setup(&p->arms[i]);
     }
     size_t conns = (size_t)config->targets_most * p->n_arms;
-    slab_init(&e->targets, sizeof(struct target), config->targets_most);
+    unsigned arms = (unsigned)p->n_arms, round = arms > 3 * (arms - 1) ? arms : 3 * (arms - 1);
+    if (e->config.dormancy_ns == 0)
+        e->config.dormancy_ns = DORMANCY;
+    e->plan_most = round + RERUNS_OF_TARGET;
+    slab_init(&e->targets, sizeof(struct target) + e->plan_most * sizeof(struct plan_step),
+              config->targets_most);
     slab_init(&e->conns, sizeof(struct conn), conns);
     slab_init(&e->helds, offsetof(struct held, a) + attempt_bytes(config->plugin->chains),
               (size_t)config->targets_most * COND_ATTEMPTS);
@@ -84,7 +91,8 @@ int engine_new(struct engine **out,
     e->craft = craft_new(err);
     if (e->craft == NULL)
         rc = -RS_ESYS;
-    else if (e->addr_bucket == NULL || flow_table_init(&e->flows, conns, config->secret) != 0)
+    else if (e->addr_bucket == NULL || dormant_init(e, conns) != 0 ||
+             flow_table_init(&e->flows, conns, config->secret) != 0)
         rc = rs_fail(err, RS_ENOMEM, "no memory for tables of %u targets", config->targets_most);
     else
         rc = cond_table_new(&e->table, p->conditions, p->n_conditions, e->arm_names,
@@ -110,6 +118,7 @@ void engine_free(struct engine *e)
     slab_free(&e->conns);
     slab_free(&e->helds);
     slab_free(&e->reasm);
+    dormant_free(e);
     free(e);
 }
 
@@ -118,31 +127,53 @@ bool engine_has_room(const struct engine *e)
     return e->in_flight < e->config.targets_most;
 }
 
-/* Text and request of a job, in the target's own memory. */
-static int fill(struct engine *e, struct target *t, const struct job *job)
+static int write_request(
+    const struct engine *e, const struct target *t, const char *domain, uint8_t *out, size_t *n)
 {
-    uint8_t request[REQUEST_BYTES];
     char literal[WIRE_ADDR_TEXT], bracketed[WIRE_ADDR_TEXT + 2];
-    size_t n = 0;
-    wire_addr_format(&job->dip, literal);
-    snprintf(bracketed, sizeof bracketed, job->dip.family == 6 ? "[%s]" : "%s", literal);
-    t->dport = job->dp != 0 ? job->dp : e->config.exchange->default_port;
-    struct exchange_target to = {.domain = job->domain,
+    wire_addr_format(&t->dip, literal);
+    snprintf(bracketed, sizeof bracketed, t->dip.family == 6 ? "[%s]" : "%s", literal);
+    struct exchange_target to = {.domain = domain,
                                  .address = bracketed,
                                  .port = t->dport,
                                  .user_agent = e->config.user_agent};
-    int rc = e->config.exchange->request(&to, request, sizeof request, &n);
+    *n = 0;
+    return e->config.exchange->request(&to, out, REQUEST_BYTES, n);
+}
+
+/* Text and domain of a job, in the target's own memory. The request is only tried: most targets of
+ * a long list never get as far as needing it. */
+static int fill(struct engine *e, struct target *t, const struct job *job)
+{
+    uint8_t request[REQUEST_BYTES];
+    size_t n, domain_bytes = job->domain == NULL ? 0 : strlen(job->domain) + 1;
+    t->dport = job->dp != 0 ? job->dp : e->config.exchange->default_port;
+    int rc = write_request(e, t, job->domain, request, &n);
     if (rc != 0)
         return rc;
-    t->text = malloc(job->raw_bytes + 1);
-    t->request = malloc(n + 1);
-    if (t->text == NULL || t->request == NULL)
+    t->text = malloc(job->raw_bytes + domain_bytes + 1);
+    if (t->text == NULL)
         return -RS_ENOMEM;
     memcpy(t->text, job->raw, job->raw_bytes);
-    memcpy(t->request, request, n);
+    if (domain_bytes > 0)
+        memcpy(t->text + job->raw_bytes, job->domain, domain_bytes);
+    t->has_domain = domain_bytes > 0;
     t->raw_bytes = (uint32_t)job->raw_bytes;
     t->request_bytes = (uint16_t)n;
     return 0;
+}
+
+const uint8_t *target_request(struct engine *e, struct target *t)
+{
+    uint8_t request[REQUEST_BYTES];
+    size_t n;
+    if (t->request != NULL ||
+        write_request(e, t, t->has_domain ? t->text + t->raw_bytes : NULL, request, &n) != 0 ||
+        (t->request = malloc(n + 1)) == NULL)
+        return t->request;
+    memcpy(t->request, request, n);
+    e->request_bytes += n;
+    return t->request;
 }
 
 static struct target *make_target(struct engine *e, const struct job *job)
@@ -257,10 +288,13 @@ static void run_timers(struct engine *e, rs_mono now)
     struct wheel_timer *w;
     while ((w = wheel_pop(&e->wheel, now)) != NULL) {
         struct timer *timer = LIST_ENTRY(w, struct timer, wheel);
-        if (timer->owner == TIMER_CONN)
-            conn_expire(e, LIST_ENTRY(timer, struct conn, timer), now);
-        else
+        struct conn *c = timer->owner == TIMER_TARGET ? NULL : conn_of(e, timer);
+        if (c != NULL)
+            conn_expire(e, c, now);
+        else if (timer->owner == TIMER_TARGET)
             target_ready(e, LIST_ENTRY(timer, struct target, timer));
+        else /* no memory: later there may be */
+            wheel_arm(&e->wheel, &timer->wheel, rs_mono_add(now, WAKE_RETRY));
     }
 }
 
@@ -290,6 +324,7 @@ rs_mono engine_turn(struct engine *e, rs_mono now)
     start_ready(e, now);
     if (e->ops.flush(e->ops.ctx) == 0)
         settle(e, now);
+    dormant_turn(e, now);
     if (e->in_flight == 0)
         return RS_NEVER;
     rs_mono next =
@@ -322,14 +357,30 @@ static struct target *any_target(struct engine *e, size_t *at)
     return *at < e->addr_buckets ? e->addr_bucket[*at] : NULL;
 }
 
+static void stop_bucket(struct engine *e, size_t i, rs_mono now)
+{
+    for (struct flow *f = e->flows.bucket[i], *next; f != NULL; f = next) {
+        struct conn *c = conn_of(e, f->owner);
+        if (c == NULL) {
+            next = f->table_next;
+            dormant_abandon(e, f->owner);
+            continue;
+        }
+        next = c->held->a.flow.table_next;
+        c->target->stopping = true;
+        conn_stop(e, c, OUTCOME_STOPPED, "the run was stopped", now);
+    }
+}
+
 void engine_stop(struct engine *e, rs_mono now)
 {
-    for (size_t i = 0; i < e->flows.buckets; i++)
-        for (struct flow *f = e->flows.bucket[i]; f != NULL; f = f->table_next) {
-            struct conn *c = f->owner;
-            c->target->stopping = true;
-            conn_stop(e, c, OUTCOME_STOPPED, "the run was stopped", now);
+    for (size_t i = 0; i < e->flows.buckets; i++) {
+        stop_bucket(e, i, now);
+        if (i % 256 == 255) { /* what was woken for it goes back before more is */
+            e->ops.flush(e->ops.ctx);
+            settle(e, now);
         }
+    }
     e->ops.flush(e->ops.ctx);
     settle(e, now);
     struct target *t; /* what is left waits for its turn, its address, a neighbour or a round */
@@ -346,8 +397,17 @@ const struct engine_counters *engine_counters(const struct engine *e)
     return &e->counters;
 }
 
-size_t engine_target_bytes(const struct engine *e)
+static size_t slab_bytes(const struct slab *s)
 {
-    return e->targets.block_bytes +
-           e->config.plugin->n_arms * (e->conns.block_bytes + e->helds.block_bytes);
+    return s->made * s->block_bytes;
+}
+
+size_t engine_table_bytes(const struct engine *e)
+{
+    size_t n = slab_bytes(&e->targets) + slab_bytes(&e->conns) + slab_bytes(&e->helds) +
+               slab_bytes(&e->reasm) + e->addr_buckets * sizeof *e->addr_bucket +
+               e->flows.buckets * sizeof *e->flows.bucket + e->request_bytes;
+    for (unsigned i = 0; i < e->dormant_classes; i++)
+        n += slab_bytes(&e->dormants[i]);
+    return n;
 }

@@ -34,7 +34,8 @@ struct engine_config {
     uint64_t timeout_ns;             /* of one attempt of an arm */
     unsigned confirm;                /* rounds of confirmation, 0 none */
     uint64_t confirm_delay_ns;
-    uint64_t gap_ns; /* between arms that go one after the other */
+    uint64_t dormancy_ns; /* a connection that waits for so long is packed away; 0: 100 ms */
+    uint64_t gap_ns;      /* between arms that go one after the other */
     enum engine_order order;
     bool same_flow; /* arms one after the other on one source port */
     uint64_t seed;
@@ -58,6 +59,7 @@ struct engine_counters {
     uint64_t host_rejects; /* RSTs and ICMP errors of this host about our connections */
     uint64_t not_captured, confirmations, incomplete;
     uint64_t records_lost; /* no memory for their text */
+    uint64_t dormant;      /* connections now that are packed away */
 };
 
 enum engine_way { WAY_RECEIVED, WAY_SENT, WAY_HOST };
@@ -129,7 +131,7 @@ void engine_drain(struct engine *e);
 /* Ends everything in flight: attempts without an answer become incomplete; records are written. */
 void engine_stop(struct engine *e, rs_mono now);
 const struct engine_counters *engine_counters(const struct engine *e);
-/* Bytes of tables for one target with all its arms in flight, the input line apart. */
-size_t engine_target_bytes(const struct engine *e);
+/* Bytes of all tables now, input lines apart. They never shrink before engine_free. */
+size_t engine_table_bytes(const struct engine *e);
 
 #endif

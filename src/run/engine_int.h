@@ -15,41 +15,44 @@
 #include "tcpstate/step.h"
 #include "tcpstate/tcp.h"
 
-#define PLAN_MOST       (3 * COND_ARMS)
-#define CONN_TTL        64u /* what Linux sends */
-#define RERUNS_MOST     2u  /* times that a spoilt attempt is made again */
-#define RERUN_DELAY     (500 * RS_MS)
-#define CLOSE_WAIT_MOST (2 * RS_SEC) /* for the peer's part of an orderly close */
+#define CONN_TTL         64u /* what Linux sends */
+#define RERUNS_MOST      2u  /* times that a spoilt attempt is made again */
+#define RERUNS_OF_TARGET (2u * RERUNS_MOST)
+#define RERUN_DELAY      (500 * RS_MS)
+#define CLOSE_WAIT_MOST  (2 * RS_SEC) /* for the peer's part of an orderly close */
 #define PEER_CLOSE_WAIT                                                                            \
     (50 * RS_MS) /* for the FIN that Connection: close promised: it saves a packet */
 #define LATE_BYTES_MOST                                                                            \
     (64u * 1024u) /* that a peer may still send after our close before we reset */
 #define NEIGHBOUR_RETRY (20 * RS_MS)
+#define DORMANT_STATES  3u
 
 struct held { /* an attempt and its place in its target's history */
     struct held *next;
     struct attempt a; /* the last: of its flow only the plugin's chains are there */
 };
 
-enum timer_owner { TIMER_CONN, TIMER_TARGET };
+enum timer_owner { TIMER_CONN, TIMER_DORMANT, TIMER_TARGET };
 
 struct timer {
     struct wheel_timer wheel;
     enum timer_owner owner;
 };
 
-struct conn { /* one attempt while it runs */
-    struct tcp tcp;
-    struct script script;
+/* One attempt while it runs. From `tcp` on it is plain data that may move: see dormant.c. */
+struct conn {
     struct timer timer;
-    struct list link; /* in engine.dirty, or in engine.ended once it is over */
+    struct list link; /* in engine.idle, engine.dirty, or engine.ended once it is over */
     struct target *target;
     struct held *held;
+    rs_mono idle_since; /* in engine.idle */
+    struct tcp tcp;
+    struct script script;
     rs_mono deadline;
     rs_mono close_at; /* we close first if the peer has not by then; RS_NEVER: not waiting for it */
     uint32_t late_bytes;
     uint16_t ip_id;
-    bool ended, established, closing, exchange_over, exchange_done;
+    bool dirty, ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
     int send_errno; /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
@@ -65,21 +68,22 @@ struct target {
     struct target *addr_next;
     struct timer timer;
     uint64_t line;
-    char *text;       /* owned: the raw input */
-    uint8_t *request; /* owned; the bytes of the exchange, the same for every arm */
+    char *text; /* owned: the raw input, and behind it the domain, if it has one */
+    uint8_t
+        *request; /* owned; the bytes of the exchange, the same for every arm; target_request() */
     uint32_t raw_bytes;
     uint16_t request_bytes;
     uint16_t dport;
-    bool traced, parallel, addr_held, stopping;
+    bool traced, parallel, addr_held, stopping, has_domain;
     struct wire_addr dip;
     struct hop hop;
     uint8_t round, plan_n, plan_at, running, reruns;
     uint16_t ports[COND_ARMS];
-    struct plan_step plan[PLAN_MOST];
-    struct held *first, *last;
+    struct held *first; /* attempts that are not dormant, in time order */
     uint8_t n_held;
     rs_wall from, to;
-    char *problem; /* owned; NULL as long as there is none */
+    char *problem;           /* owned; NULL as long as there is none */
+    struct plan_step plan[]; /* engine.plan_most */
 };
 
 struct engine {
@@ -90,6 +94,9 @@ struct engine {
     struct cond_table *table;
     const char *arm_names[COND_ARMS];
     struct slab targets, conns, helds, reasm;
+    struct slab *dormants; /* by size class: see dormant.c */
+    unsigned dormant_classes;
+    uint32_t **prototypes, *scratch;
     struct flow_table flows;
     struct target **addr_bucket;
     size_t addr_buckets;
@@ -97,12 +104,15 @@ struct engine {
     struct list
         begun; /* targets under way whose next arm may leave: before those that have not begun */
     struct list ready; /* targets whose next arms may leave */
+    struct list idle;  /* connections that wait, the longest first */
     struct list dirty; /* connections that took segments in this turn and may have to answer */
     struct list ended; /* connections that are over and wait for the flush */
     struct record record;
     struct rs_rand rand;
     unsigned in_flight;
     unsigned port_cursor;
+    size_t request_bytes; /* of the requests that exist now */
+    unsigned plan_most;   /* steps of one round of a target, with reruns */
     uint16_t ip_id;
     bool ecn_arm[COND_ARMS]; /* the rules make an ECN-setup SYN of this arm's SYN */
     uint8_t our_ports[8192]; /* a bit a port that the guard holds */
@@ -123,6 +133,10 @@ struct engine {
 uint32_t isn_for(const struct engine *e, const struct wire_tuple *t, rs_mono now);
 uint32_t flow_label_for(const struct engine *e, const struct wire_addr *dst);
 uint32_t tsval_offset(const struct engine *e, const struct wire_addr *dst);
+
+/* engine.c */
+/* The bytes of the exchange; NULL: no memory for them. */
+const uint8_t *target_request(struct engine *e, struct target *t);
 
 /* conn.c */
 int conn_start(struct engine *e,
@@ -150,6 +164,19 @@ void conn_prepare_segment(const struct engine *e,
                           unsigned arm,
                           uint16_t ip_id,
                           struct wire_segment *s);
+
+/* dormant.c */
+int dormant_init(struct engine *e, size_t conns);
+void dormant_free(struct engine *e);
+/* The connection that owns a flow or a timer, awake; NULL when there is no memory to wake it. */
+struct conn *conn_of(struct engine *e, struct timer *owner);
+/* A dormant connection that cannot be woken is given up, without a trace. */
+void dormant_abandon(struct engine *e, struct timer *owner);
+/* It waits now, for a packet or its timer. */
+void conn_idles(struct engine *e, struct conn *c, rs_mono now);
+/* Puts to sleep what has waited long enough. */
+void dormant_turn(struct engine *e, rs_mono now);
+void held_insert(struct target *t, struct held *h);
 
 /* target.c */
 void target_ready(struct engine *e, struct target *t);

@@ -88,7 +88,7 @@ void measure_fill_progress(struct measure *m, struct measure_progress *p)
     guard_ports(m->guard, &p->ports);
     p->ports_taken = guard_taken(m->guard);
     p->output_bytes = output_bytes(m->output);
-    p->target_bytes = engine_target_bytes(m->engine);
+    p->table_bytes = engine_table_bytes(m->engine);
 }
 
 static void tell_progress(struct measure *m, rs_mono now)

@@ -50,7 +50,7 @@ struct measure_progress {
     bool input_ended, limit_reached;
     unsigned ports, ports_taken;
     uint64_t output_bytes;
-    size_t target_bytes; /* tables for one target in flight */
+    size_t table_bytes; /* of the engine, input lines apart; at the end: the most there was */
 };
 
 struct measure_ui {

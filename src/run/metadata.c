@@ -76,7 +76,7 @@ static void counts(struct record *r, const struct measure_progress *p)
         {"not_captured", c->not_captured},
         {"source_ports", p->ports},
         {"source_ports_taken", p->ports_taken},
-        {"bytes_per_target_in_flight", p->target_bytes},
+        {"table_bytes", p->table_bytes},
         {"output_bytes", p->output_bytes},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -11,7 +11,7 @@ static struct conn *find(struct engine *e, const struct wire_tuple *tuple, enum 
 {
     enum flow_dir dir;
     struct flow *f = flow_table_find(&e->flows, tuple, &dir);
-    return f != NULL && dir == want ? f->owner : NULL;
+    return f != NULL && dir == want ? conn_of(e, f->owner) : NULL;
 }
 
 /* What was sent and received, in the order in which it was looked at: with the arm log, all that a

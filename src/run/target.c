@@ -188,11 +188,11 @@ void target_evidence(const struct engine *e, const struct target *t, struct evid
 
 /* A spoilt attempt (not captured, not sent) is made again, alone and later; in time order it stands
  * where it was made. */
-static bool plan_rerun(struct target *t, const struct arm_log *log)
+static bool plan_rerun(const struct engine *e, struct target *t, const struct arm_log *log)
 {
     bool spoilt = log->outcome == OUTCOME_NOT_CAPTURED || log->outcome == OUTCOME_NOT_SENT;
-    if (!spoilt || t->reruns >= RERUNS_MOST * 2 || log->rerun >= RERUNS_MOST ||
-        t->plan_n == PLAN_MOST)
+    if (!spoilt || t->reruns >= RERUNS_OF_TARGET || log->rerun >= RERUNS_MOST ||
+        t->plan_n == e->plan_most)
         return false;
     t->plan[t->plan_n++] =
         (struct plan_step){.arm = log->arm, .port = log->port, .rerun = (uint8_t)(log->rerun + 1)};
@@ -224,7 +224,7 @@ void target_attempt_over(struct engine *e, struct target *t, const struct arm_lo
             target_finish(e, t);
         return;
     }
-    bool rerun = plan_rerun(t, log);
+    bool rerun = plan_rerun(e, t, log);
     if (t->running > 0)
         return;
     if (t->plan_at < t->plan_n)
@@ -253,6 +253,7 @@ void target_free(struct engine *e, struct target *t)
         t->first = next;
     }
     free(t->text);
+    e->request_bytes -= t->request != NULL ? t->request_bytes : 0;
     free(t->request);
     free(t->problem);
     slab_put(&e->targets, t);
