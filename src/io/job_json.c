@@ -41,6 +41,9 @@ static void read_port(const json_t *object, struct job *job)
     if (json_is_string(dp)) {
         if (json_string_length(dp) > 0)
             job_set_port(job, json_string_value(dp), json_string_length(dp));
+    } else if (json_is_real(dp) && json_real_value(dp) >= 1 && json_real_value(dp) <= 65535 &&
+               json_real_value(dp) == (uint16_t)json_real_value(dp)) {
+        job->dp = (uint16_t)json_real_value(dp);
     } else if (json_is_real(dp)) {
         char text[32];
         int n = snprintf(text, sizeof text, "%.15g", json_real_value(dp));

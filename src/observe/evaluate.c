@@ -210,7 +210,10 @@ static void say(struct verdict *out, const char *name, const char *value, size_t
 {
     if (out->n == COND_MOST)
         return;
-    snprintf(out->text[out->n], COND_TEXT, "%s%s", name, value);
+    size_t n = strnlen(name, COND_TEXT - 1), more = strnlen(value, COND_TEXT - 1 - n);
+    memcpy(out->text[out->n], name, n); /* for each row of each target: no place for printf */
+    memcpy(out->text[out->n] + n, value, more);
+    out->text[out->n][n + more] = '\0';
     for (unsigned i = 0; i < out->n; i++)
         if (strcmp(out->text[i], out->text[out->n]) == 0)
             return; /* two rows may say the same thing for two reasons */
@@ -288,10 +291,11 @@ void cond_evaluate(const struct cond_table *t, const struct evidence *e, struct 
         say(out, "path.multipath_suspected", "", UINT16_MAX);
     for (unsigned arm = 0; arm < t->n_arms; arm++) {
         char value[COND_TEXT];
+        if (!summary[arm].arm_incomplete && (complete || arm == 0 || summary[0].arm_incomplete ||
+                                             summary[arm].arm_connectivity != CONNECTIVITY_UNKNOWN))
+            continue;
         snprintf(value, sizeof value, ":%s", t->arm_names[arm]);
-        if (summary[arm].arm_incomplete || (!complete && arm > 0 && !summary[0].arm_incomplete &&
-                                            summary[arm].arm_connectivity == CONNECTIVITY_UNKNOWN))
-            say(out, "measure.incomplete", value, UINT16_MAX);
+        say(out, "measure.incomplete", value, UINT16_MAX);
     }
 }
 

@@ -130,9 +130,11 @@ bool engine_has_room(const struct engine *e)
 static int write_request(
     const struct engine *e, const struct target *t, const char *domain, uint8_t *out, size_t *n)
 {
-    char literal[WIRE_ADDR_TEXT], bracketed[WIRE_ADDR_TEXT + 2];
-    wire_addr_format(&t->dip, literal);
-    snprintf(bracketed, sizeof bracketed, t->dip.family == 6 ? "[%s]" : "%s", literal);
+    char literal[WIRE_ADDR_TEXT], bracketed[WIRE_ADDR_TEXT + 2] = "";
+    if (domain == NULL) { /* only then it is asked for */
+        wire_addr_format(&t->dip, literal);
+        snprintf(bracketed, sizeof bracketed, t->dip.family == 6 ? "[%s]" : "%s", literal);
+    }
     struct exchange_target to = {.domain = domain,
                                  .address = bracketed,
                                  .port = t->dport,

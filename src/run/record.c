@@ -139,13 +139,17 @@ bool record_measured(struct record *r,
                      const struct verdict *verdict,
                      const char *const *arm_names)
 {
-    char text[WIRE_ADDR_TEXT];
+    char text[WIRE_ADDR_TEXT], sip[WIRE_ADDR_TEXT];
     bool incomplete = false;
     begin(r, facts);
-    flow_text_address(r, "sip", &facts->sip);
+    wire_addr_format(&facts->sip, sip);
+    if (facts->sip.family == 0)
+        record_null(r, "sip");
+    else
+        record_str(r, "sip", sip);
     line_and_vantage(r, facts);
     record_open_array(r, "path"); /* at least two elements, or PATHspider's archive refuses it */
-    record_str(r, NULL, wire_addr_format(&facts->sip, text));
+    record_str(r, NULL, sip);
     record_str(r, NULL, "*");
     record_str(r, NULL, wire_addr_format(&facts->dip, text));
     record_close(r);

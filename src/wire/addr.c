@@ -20,11 +20,25 @@ int wire_addr_parse(const char *text, struct wire_addr *out)
     return 0;
 }
 
+/* As inet_ntop, which goes through sprintf: three addresses a record are worth the lines. */
+static void format4(const uint8_t bytes[4], char *to)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned v = bytes[i];
+        if (v >= 100)
+            *to++ = (char)('0' + v / 100);
+        if (v >= 10)
+            *to++ = (char)('0' + v / 10 % 10);
+        *to++ = (char)('0' + v % 10);
+        *to++ = i < 3 ? '.' : '\0';
+    }
+}
+
 char *wire_addr_format(const struct wire_addr *a, char text[WIRE_ADDR_TEXT])
 {
     strcpy(text, "-");
     if (a->family == 4)
-        inet_ntop(AF_INET, a->bytes, text, WIRE_ADDR_TEXT);
+        format4(a->bytes, text);
     else if (a->family == 6)
         inet_ntop(AF_INET6, a->bytes, text, WIRE_ADDR_TEXT);
     return text;
