@@ -104,10 +104,14 @@ build/tests/path/rawspider-path: $(wildcard tests/path/*.c) $(wildcard tests/pat
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $(wildcard tests/path/*.c)
 path: build/tests/path/rawspider-path
-# The benchmark's traffic, for the observer: likewise.
-build/tests/bench/traffic: tests/bench/traffic.c
+# The benchmark's traffic for the observer, and the floor that a prober is measured against: likewise.
+build/tests/bench/traffic build/tests/bench/floor: build/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -o $@ $<
+# The engine against servers in memory.
+$(BUILD)/tests/bench/engine: tests/bench/engine.c $(SIMO) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(SIMO) $(LIB) $(LIBS)
 
 unit: $(UNIT) $(SIM)
 	@failed=0; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t || failed=1; done; exit $$failed
@@ -132,7 +136,7 @@ unreached: all # the same, and the condition rows that none of them reaches
 
 fuzz fuzz-prove fuzz-coverage:
 	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
-bench: all build/tests/bench/traffic # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
+bench: all build/tests/bench/traffic build/tests/bench/floor $(BUILD)/tests/bench/engine # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
 	$(Q)tests/bench/run.sh $(ARGS)
 
 FMT := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
