@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "io/input.h"
-#include "sim/crowd.h"
+#include "sim/servers.h"
 
 static double seconds(clockid_t clock)
 {
@@ -33,12 +33,12 @@ static void write_list(const char *path, unsigned n)
         if (i % 2 == 0)
             fprintf(
                 f,
-                "{\"dip\":\"10.%u.%u.%u\",\"dp\":80,\"domain\":\"n%u.crowd.test\",\"rank\":%u}\n",
+                "{\"dip\":\"10.%u.%u.%u\",\"dp\":80,\"domain\":\"n%u.servers.test\",\"rank\":%u}\n",
                 i >> 16 & 255, i >> 8 & 255, i & 255, i, i);
         else
             fprintf(
                 f,
-                "{\"dip\":\"fd00::%x:%x\",\"dp\":80,\"domain\":\"n%u.crowd.test\",\"rank\":%u}\n",
+                "{\"dip\":\"fd00::%x:%x\",\"dp\":80,\"domain\":\"n%u.servers.test\",\"rank\":%u}\n",
                 i >> 16, i & 0xffff, i, i);
     }
     fclose(f);
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     static uint16_t ports[4000];
     struct rs_err err = {""};
     struct input *in;
-    struct crowd *c = malloc(sizeof *c);
+    struct servers *c = malloc(sizeof *c);
     struct engine_ops ops;
     for (unsigned i = 0; i < 4000; i++)
         ports[i] = (uint16_t)(61000 + i);
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     write_list(path, n);
     if (input_open(&in, path, INPUT_NDJSON, &err) != 0)
         return 1;
-    crowd_init(c, &ops, clock_now());
+    servers_init(c, &ops, clock_now());
     struct engine_config config = {.plugin = plugin_find("ecn"),
                                    .exchange = exchange_find("http"),
                                    .ports = ports,
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
             if (more)
                 engine_add(c->engine, &job);
         }
-        crowd_turn(c, clock_now());
+        servers_turn(c, clock_now());
     }
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     const struct engine_counters *k = engine_counters(c->engine);

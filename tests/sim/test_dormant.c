@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "sim/crowd.h"
+#include "sim/servers.h"
 
 struct text {
     char *bytes;
@@ -27,7 +27,7 @@ struct result {
 struct scene {
     unsigned targets;
     uint64_t delay_ns, dormancy_ns;
-    enum crowd_silence silence;
+    enum servers_silence silence;
     rs_mono stop_at; /* RS_NEVER: run to the end */
     bool flows;
 };
@@ -47,7 +47,7 @@ static void keep(void *ctx, const char *bytes, size_t n)
     t->n += n;
 }
 
-static void add(struct crowd *c, unsigned i)
+static void add(struct servers *c, unsigned i)
 {
     char raw[64];
     struct job job = {.line = i + 1, .raw = raw, .raw_is_json = true, .dp = 80, .domain = "a.test"};
@@ -62,13 +62,13 @@ static void add(struct crowd *c, unsigned i)
 
 static struct result play(const struct scene *s)
 {
-    struct crowd *c = malloc(sizeof *c);
+    struct servers *c = malloc(sizeof *c);
     struct engine_ops ops;
     struct rs_err err;
     struct result r = {.records = {NULL, 0, 0}};
     rs_mono now = begin;
     assert_non_null(c);
-    crowd_init(c, &ops, now);
+    servers_init(c, &ops, now);
     struct engine_config config = {.plugin = plugin_find("ecn"),
                                    .exchange = exchange_find("http"),
                                    .ports = ports,
@@ -91,7 +91,7 @@ static struct result play(const struct scene *s)
     for (unsigned i = 0; i < s->targets; i++)
         add(c, i);
     while (!engine_idle(c->engine) && now.ns < s->stop_at.ns) {
-        rs_mono next = crowd_turn(c, now);
+        rs_mono next = servers_turn(c, now);
         uint64_t dormant = engine_counters(c->engine)->dormant;
         if (dormant > r.dormant_most) {
             r.dormant_most = dormant;
@@ -149,7 +149,7 @@ static void no_answer_at_all(void **state)
 {
     (void)state;
     struct result r = same_records(
-        (struct scene){.targets = 200, .silence = CROWD_NO_SYNACK, .stop_at = RS_NEVER});
+        (struct scene){.targets = 200, .silence = SERVERS_NO_SYNACK, .stop_at = RS_NEVER});
     assert_non_null(memmem(r.records.bytes, r.records.n, "ecn.connectivity.offline:timeout", 32));
     free(r.records.bytes);
 }
@@ -159,7 +159,7 @@ static void no_response(void **state)
     (void)state;
     struct result r = same_records((struct scene){.targets = 200,
                                                   .delay_ns = 200 * RS_MS,
-                                                  .silence = CROWD_NO_RESPONSE,
+                                                  .silence = SERVERS_NO_RESPONSE,
                                                   .stop_at = RS_NEVER});
     assert_non_null(memmem(r.records.bytes, r.records.n, "ecn.connectivity.works", 22));
     free(r.records.bytes);
@@ -168,8 +168,9 @@ static void no_response(void **state)
 static void stopped_in_their_sleep(void **state)
 {
     (void)state;
-    struct result r = same_records((struct scene){
-        .targets = 1000, .silence = CROWD_NO_SYNACK, .stop_at = rs_mono_add(begin, 1500 * RS_MS)});
+    struct result r = same_records((struct scene){.targets = 1000,
+                                                  .silence = SERVERS_NO_SYNACK,
+                                                  .stop_at = rs_mono_add(begin, 1500 * RS_MS)});
     assert_non_null(memmem(r.records.bytes, r.records.n, "the run was stopped", 19));
     free(r.records.bytes);
 }
@@ -192,9 +193,9 @@ static double bytes_each(struct scene s)
 static void a_waiting_connection_is_small(void **state)
 {
     (void)state;
-    double syn = bytes_each((struct scene){.silence = CROWD_NO_SYNACK});
+    double syn = bytes_each((struct scene){.silence = SERVERS_NO_SYNACK});
     double request =
-        bytes_each((struct scene){.silence = CROWD_NO_RESPONSE, .delay_ns = 5 * RS_MS});
+        bytes_each((struct scene){.silence = SERVERS_NO_RESPONSE, .delay_ns = 5 * RS_MS});
     print_message("bytes a connection: SYN unanswered %.0f, request unanswered %.0f\n", syn,
                   request);
     assert_true(syn <= 512);

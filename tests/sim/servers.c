@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "sim/crowd.h"
+#include "sim/servers.h"
 
 #include <string.h>
 
@@ -8,13 +8,13 @@
 #include "wire/view.h"
 
 static const char answer[] =
-    "HTTP/1.1 200 OK\r\nServer: crowd\r\nContent-Length: 200\r\nConnection: "
+    "HTTP/1.1 200 OK\r\nServer: memory\r\nContent-Length: 200\r\nConnection: "
     "close\r\n\r\n";
 #define BODY_BYTES 200u
 
 static rs_wall wall(void *ctx)
 {
-    const struct crowd *c = ctx;
+    const struct servers *c = ctx;
     return (rs_wall){(int64_t)(c->now.ns + UINT64_C(1800000000) * RS_SEC)};
 }
 
@@ -32,9 +32,9 @@ static int route(
 
 static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
 {
-    struct crowd *c = ctx;
+    struct servers *c = ctx;
     (void)hop;
-    if (c->n_out == CROWD_SLOTS || n > sizeof c->out[0].bytes)
+    if (c->n_out == SERVERS_SLOTS || n > sizeof c->out[0].bytes)
         return -RS_EAGAIN;
     memcpy(c->out[c->n_out].bytes, ip, n);
     c->out[c->n_out++].n = (uint16_t)n;
@@ -42,13 +42,15 @@ static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
 }
 
 /* The headers of the packet turned round; what is behind them is the caller's. */
-static struct crowd_packet *turned(struct crowd *c, const struct crowd_packet *p, unsigned ip_bytes)
+static struct server_packet *turned(struct servers *c,
+                                    const struct server_packet *p,
+                                    unsigned ip_bytes)
 {
-    if (c->n_in == CROWD_SLOTS) {
+    if (c->n_in == SERVERS_SLOTS) {
         c->lost++;
         return NULL;
     }
-    struct crowd_packet *to = &c->in[(c->in_first + c->n_in++) & (CROWD_SLOTS - 1)];
+    struct server_packet *to = &c->in[(c->in_first + c->n_in++) & (SERVERS_SLOTS - 1)];
     to->at = rs_mono_add(c->now, c->delay_ns);
     unsigned at = ip_bytes == 20 ? 12 : 8, bytes = ip_bytes == 20 ? 4 : 16;
     memcpy(to->bytes, p->bytes, ip_bytes + 20u);
@@ -59,7 +61,7 @@ static struct crowd_packet *turned(struct crowd *c, const struct crowd_packet *p
     return to;
 }
 
-static void finish(struct crowd_packet *to,
+static void finish(struct server_packet *to,
                    const struct wire_view *v,
                    uint32_t seq,
                    uint32_t ack,
@@ -93,15 +95,15 @@ static void finish(struct crowd_packet *to,
     to->n = (uint16_t)(ip_bytes + l4_bytes);
 }
 
-static void serve(struct crowd *c, const struct crowd_packet *p)
+static void serve(struct servers *c, const struct server_packet *p)
 {
     struct wire_view v;
-    struct crowd_packet *to;
+    struct server_packet *to;
     if (wire_parse(&v, p->bytes, p->n, WIRE_PARSE_PACKET) != 0)
         return;
     unsigned ip_bytes = v.have & WIRE_IP4 ? 20 : 40;
     uint32_t iss = 1000000u * (1u + ((v.flags & TCP_ECE) != 0));
-    if (c->silence == CROWD_NO_SYNACK)
+    if (c->silence == SERVERS_NO_SYNACK)
         return;
     if (v.flags & TCP_SYN) { /* the number says whether ECN was negotiated */
         if ((to = turned(c, p, ip_bytes)) != NULL)
@@ -110,7 +112,7 @@ static void serve(struct crowd *c, const struct crowd_packet *p)
     } else if (v.payload_bytes > 0) {
         if ((to = turned(c, p, ip_bytes)) == NULL)
             return;
-        if (c->silence == CROWD_NO_RESPONSE) {
+        if (c->silence == SERVERS_NO_RESPONSE) {
             finish(to, &v, v.ack, v.seq + v.payload_bytes, TCP_ACK, 0, 0);
             return;
         }
@@ -128,7 +130,7 @@ static void serve(struct crowd *c, const struct crowd_packet *p)
 /* What was sent is told first, as an injector does, and then answered. */
 static int flush(void *ctx)
 {
-    struct crowd *c = ctx;
+    struct servers *c = ctx;
     rs_wall at = wall(c);
     for (unsigned i = 0; i < c->n_out; i++)
         engine_sent(c->engine, c->out[i].bytes, c->out[i].n, at, 0);
@@ -145,7 +147,7 @@ static void record(void *ctx, const char *text, size_t n)
         "\"conditions\":[\"ecn.connectivity.works\",\"ecn.negotiation.succeeded\","
         "\"ecn.ipmark.ect0.seen\",\"ecn.ipmark.ect1.not_seen\","
         "\"ecn.ipmark.ce.not_seen\"]";
-    struct crowd *c = ctx;
+    struct servers *c = ctx;
     c->records++;
     if (c->on_record != NULL)
         c->on_record(c->ctx, text, n);
@@ -154,12 +156,12 @@ static void record(void *ctx, const char *text, size_t n)
 
 static uint64_t drops(void *ctx, bool exact)
 {
-    struct crowd *c = ctx;
+    struct servers *c = ctx;
     (void)exact;
     return c->lost;
 }
 
-void crowd_init(struct crowd *c, struct engine_ops *ops, rs_mono now)
+void servers_init(struct servers *c, struct engine_ops *ops, rs_mono now)
 {
     memset(c, 0, sizeof *c);
     c->now = now;
@@ -172,13 +174,13 @@ void crowd_init(struct crowd *c, struct engine_ops *ops, rs_mono now)
                                .wall = wall};
 }
 
-rs_mono crowd_turn(struct crowd *c, rs_mono now)
+rs_mono servers_turn(struct servers *c, rs_mono now)
 {
     c->now = now;
     while (c->n_in > 0 && rs_mono_reached(c->in[c->in_first].at, now)) {
-        const struct crowd_packet *p = &c->in[c->in_first];
+        const struct server_packet *p = &c->in[c->in_first];
         engine_packet(c->engine, p->bytes, p->n, wall(c), false, now);
-        c->in_first = (c->in_first + 1) & (CROWD_SLOTS - 1);
+        c->in_first = (c->in_first + 1) & (SERVERS_SLOTS - 1);
         c->n_in--;
         c->packets++;
     }
