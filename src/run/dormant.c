@@ -190,7 +190,8 @@ static struct conn *wake(struct engine *e, struct dormant *d)
     c->held = h;
     wheel_timer_init(&c->timer.wheel);
     c->timer.owner = TIMER_CONN;
-    list_init(&c->link);
+    c->idle_since = e->turn_at; /* what woke it may be nothing that it takes notice of */
+    list_append(&e->idle, &c->link);
     memcpy(&h->a.flow, flow_head(d), FLOW_HEAD);
     unpack_words(packed_words(d), e->prototypes[d->prototype], block_words(e), e->scratch);
     scatter(e, e->scratch, c);

@@ -320,6 +320,7 @@ static void answer(struct engine *e, rs_mono now)
 
 rs_mono engine_turn(struct engine *e, rs_mono now)
 {
+    e->turn_at = now;
     pace_refill(e, now);
     answer(e, now);
     run_timers(e, now);

@@ -110,6 +110,7 @@ struct engine {
     struct record record;
     struct rs_rand rand;
     unsigned in_flight;
+    rs_mono turn_at; /* time of the last turn */
     unsigned port_cursor;
     size_t request_bytes; /* of the requests that exist now */
     unsigned plan_most;   /* steps of one round of a target, with reruns */
