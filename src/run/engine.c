@@ -221,6 +221,22 @@ void engine_refuse(struct engine *e,
     report_refused(e, job, condition, problem);
 }
 
+void engine_turn_away(struct engine *e, const struct job *job, const char *why)
+{
+    struct target t = {.line = job->line, .dip = job->dip};
+    if (fill(e, &t, job) == 0) {
+        target_problem(&t, why);
+        t.to = e->ops.wall(e->ops.ctx);
+        report_target(e, &t);
+    } else {
+        engine_refuse(e, job, "measure.incomplete", why);
+    }
+    e->counters.turned_away++;
+    free(t.text);
+    free(t.request);
+    free(t.problem);
+}
+
 int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct rs_err *err)
 {
     struct hop hop;
@@ -254,8 +270,14 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
     return rc;
 }
 
+void engine_close(struct engine *e, const char *why)
+{
+    e->closed = why;
+}
+
 void engine_drain(struct engine *e)
 {
+    engine_close(e, "the run was stopped");
     e->draining = true;
 }
 
@@ -265,15 +287,16 @@ static void turn_away(struct engine *e)
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);
-        target_problem(t, "the run was stopped");
+        target_problem(t, e->closed);
         target_finish(e, t);
+        e->counters.turned_away++;
     }
 }
 
 static void start_ready(struct engine *e, rs_mono now)
 {
     unsigned starts = 0;
-    if (e->draining)
+    if (e->closed != NULL)
         turn_away(e);
     while (starts++ < STARTS_A_TURN && pace_allows(e, now)) {
         struct list *from = list_empty(&e->begun) ? &e->ready : &e->begun;
