@@ -79,6 +79,7 @@ TEXT_OPTION(input)
 TEXT_OPTION(output)
 TEXT_OPTION(blocklist)
 TEXT_OPTION(metadata)
+TEXT_OPTION(updates)
 TEXT_OPTION(vantage)
 TEXT_OPTION(pcap_out)
 SECONDS_OPTION(confirm_delay, 0)
@@ -90,6 +91,7 @@ FLAG_OPTION(csv_input, o->csv_input = true)
 FLAG_OPTION(list_input, o->list_input = true)
 FLAG_OPTION(dedup, o->dedup_most = o->dedup_most != 0 ? o->dedup_most : DEDUP_MOST)
 FLAG_OPTION(output_flows, o->output_flows = true)
+FLAG_OPTION(resume, o->resume = true)
 FLAG_OPTION(ip_layer, o->ip_layer = true)
 FLAG_OPTION(visible, o->visible = true)
 FLAG_OPTION(dryrun, o->dryrun = true)
@@ -250,6 +252,7 @@ static const struct option_row rows[] = {
      "tells)",
      set_list_input},
     {"output", 0, "FILE", "records; default standard output", set_output},
+    {"resume", 0, NULL, "go on with the --output FILE of a run that ended early", set_resume},
     {"output-flows", 0, NULL, "add flow_results, a flow record for each arm", set_output_flows},
     {"workers", 'w', "N", "targets in flight at once (10000)", set_targets_most},
     {"rate", 'r', "PPS", "packets a second (1000); 0: as fast as the path bears", set_rate},
@@ -293,6 +296,7 @@ static const struct option_row rows[] = {
     {"gap", 0, "S", "seconds between them (1)", set_gap},
     {"metadata-file", 'm', "FILE", "counters and settings as one JSON object, at the end",
      set_metadata},
+    {"status-updates-file", 'u', "FILE", "counters as CSV, a line a second", set_updates},
     {"contact", 0, "URL", "who measures: in the User-Agent and the metadata", set_contact},
     {"vantage", 0, "NAME", "name of this vantage point, for the records", set_vantage},
     {"visible", 0, NULL, "let tcpdump on this host see what is sent (slower)", set_visible},

@@ -50,8 +50,8 @@ struct engine_counters {
     uint64_t targets_started, targets_done; /* of those that engine_add took */
     uint64_t connections, established, exchanges;
     uint64_t packets_sent, bytes_sent, packets_received, bytes_received;
-    uint64_t send_errors, syn_retransmissions,
-        answered_late; /* late: to a SYN that was not the first */
+    uint64_t send_errors, syn_retransmissions, data_retransmissions, fin_retransmissions;
+    uint64_t answered_late; /* to a SYN that was not the first */
     uint64_t strays_answered;
     uint64_t unmatched;    /* packets to our ports that belong to no connection of ours */
     uint64_t unbelievable; /* RSTs, SYN/ACKs, ICMP errors and others that prove nothing (law 5) */
@@ -124,6 +124,9 @@ void engine_sent(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, int 
 rs_mono engine_turn(struct engine *e, rs_mono now);
 /* The driver saw the capture lose packets or the kernel push back: slow down. */
 void engine_pressure(struct engine *e, rs_mono now);
+/* The interface or its address was away: what is under way may have lost packets here, so it is
+ * measured again. */
+void engine_outage(struct engine *e);
 /* No target is in flight. */
 bool engine_idle(const struct engine *e);
 unsigned engine_in_flight(const struct engine *e);

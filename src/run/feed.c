@@ -19,22 +19,13 @@ void measure_fail(struct measure *m, const char *text)
         loop_stop(m->loop);
 }
 
-void measure_record(void *ctx, const char *text, size_t n)
-{
-    struct measure *m = ctx;
-    if (m->failed)
-        return;
-    if (output_write(m->output, text, n, m->err) != 0)
-        measure_fail(m, m->err->text);
-    else
-        m->records++;
-}
-
 static void input_ended(struct measure *m, int rc)
 {
     m->input_ended = true;
     m->limit_reached = m->limit_reached || reader_was_limited(m->reader);
-    if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
+    if (rc == -RS_EINVAL) {
+        measure_fail(m, reader_error(m->reader));
+    } else if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
         measure_fail(m, input_error(m->input));
     } else if (rc != -RS_EEND) {
         m->ui->notice(m->ui->ctx, input_error(m->input));

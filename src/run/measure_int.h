@@ -15,7 +15,10 @@
 #include "net/pcapout.h"
 #include "net/route.h"
 #include "run/measure.h"
+#include "run/outage.h"
 #include "run/reader.h"
+#include "run/resume.h"
+#include "run/updates.h"
 
 struct measure {
     const struct measure_options *o;
@@ -23,7 +26,9 @@ struct measure {
     struct iface iface;
     struct input *input;
     struct reader *reader;
-    struct output *output, *arm_log;
+    struct resume resume;
+    struct output *output, *arm_log, *updates;
+    struct updates updates_before;
     struct blocklist *blocklist;
     struct capture *capture;
     struct guard *guard;
@@ -34,8 +39,8 @@ struct measure {
     struct craft *craft; /* for ARP and NDP */
     struct pcapout *pcap;
     int input_watch; /* -1 none */
-    bool interface_lost;
-    rs_mono interface_at; /* when it was looked at last */
+    struct outage outage;
+    uint64_t outages; /* router_outages, as far as the engine was told */
     struct capture_stats drops;
     rs_mono drops_at, started, next_progress, drain_until, busy_until;
     rs_mono time_limit; /* of -t, while it is to come; else RS_NEVER */
@@ -47,12 +52,13 @@ struct measure {
     struct rs_err *err; /* of measure_run */
 };
 
+/* measure.c */
+/* Takes the kernel's news of routes, addresses and links, and passes on what they mean. */
+void measure_news(struct measure *m);
+
 /* setup.c */
 int measure_open(struct measure *m);
 void measure_close(struct measure *m);
-/* The interface is down or gone: nothing can be said of any target now. Looks at most every 100 ms.
- */
-bool measure_interface_lost(struct measure *m);
 
 /* feed.c */
 /* Reads jobs as long as the engine has room. True: there may be more to read as soon as it has. */
@@ -61,6 +67,16 @@ bool measure_feed(struct measure *m);
 void measure_read_no_more(struct measure *m, const char *why);
 int measure_dryrun(struct measure *m);
 void measure_record(void *ctx, const char *text, size_t n);
+
+/* writer.c: output, its way to the disk, and the status CSV */
+/* Whether the outputs that were asked for go together. 0 or -RS_EINVAL. */
+int writer_check(const struct measure_options *o, struct rs_err *err);
+/* Opens them; an output that is resumed is read back and mended first. */
+int writer_open(struct measure *m);
+/* Once a second, with the counters of now. */
+void writer_second(struct measure *m, const struct measure_progress *p);
+/* The last line of the status CSV. */
+void writer_last(struct measure *m);
 
 /* metadata.c */
 int measure_metadata(struct measure *m, struct rs_err *err);

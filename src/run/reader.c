@@ -21,6 +21,7 @@ struct reader {
     uint64_t jobs; /* read, of every shard */
     int ended;     /* 0, or how the input did */
     bool limited, told_full;
+    struct rs_err failure;
     const char *stopped; /* why; NULL: not */
     char condition[64], problem[256];
 };
@@ -128,6 +129,8 @@ static uint64_t *judge(struct reader *r, struct reader_job *out)
 static int read_one(struct reader *r, struct reader_job *out)
 {
     int rc = input_next(r->config.input, &out->job);
+    if (rc == -RS_EEND && resume_input_ended(r->config.resume, &r->failure) != 0)
+        return -RS_EINVAL;
     if (rc != 0)
         return rc;
     if (reader_has_enough(r)) {
@@ -139,6 +142,9 @@ static int read_one(struct reader *r, struct reader_job *out)
     if (!is_ours(r, &out->job))
         return READER_MORE;
     r->counts.lines++;
+    int skips = resume_skips(r->config.resume, &out->job, &r->failure);
+    if (skips != 0)
+        return skips < 0 ? -RS_EINVAL : READER_MORE;
     if (wrong != NULL) {
         ++*wrong;
         return 0;
@@ -171,6 +177,8 @@ int reader_next(struct reader *r, struct reader_job *out)
                 continue;
             if (rc != -RS_EAGAIN)
                 r->ended = rc;
+            if (rc == -RS_EINVAL)
+                return rc; /* perhaps this is another list: nothing of it is given out */
         }
         return shuffle_count(r->window) > 0 ? take(r, out) : rc;
     }
@@ -206,6 +214,11 @@ void reader_stop(struct reader *r, const char *why)
     r->stopped = why;
     if (r->ended == 0)
         r->ended = -RS_EEND;
+}
+
+const char *reader_error(const struct reader *r)
+{
+    return r->failure.text;
 }
 
 const struct reader_counts *reader_counts(const struct reader *r)

@@ -12,10 +12,12 @@
 #include "base/hash.h"
 #include "io/blocklist.h"
 #include "io/input.h"
+#include "run/resume.h"
 
 struct reader_config {
     struct input *input;               /* borrowed */
     const struct blocklist *blocklist; /* borrowed; NULL: none */
+    struct resume *resume;             /* borrowed; NULL: nothing is done already */
     uint64_t targets_most;             /* of the input, whatever shard they are of; 0 no limit */
     unsigned shards, shard;            /* this run is one of how many; 0 and 1: of one */
     size_t dedup_most;                 /* targets remembered; 0: duplicates are not looked for */
@@ -50,8 +52,9 @@ void reader_free(struct reader *r);
 #define READER_MORE                                                                                \
     1 /* nothing yet, but there is more to read: other things may have their turn                  \
        */
-/* The next job: 0; READER_MORE; -RS_EAGAIN nothing can be read now, and nothing was read ahead; or
- * how the input ended, as input_next says it, once all that was read ahead has been given out. */
+/* The next job: 0; READER_MORE; -RS_EAGAIN nothing can be read now, and nothing was read ahead;
+ * -RS_EINVAL what is resumed is not the output of this input (reader_error); or how the input
+ * ended, as input_next says it, once all that was read ahead has been given out. */
 int reader_next(struct reader *r, struct reader_job *out);
 /* The limit is reached, so that an input with nothing to read now need not be waited for. */
 bool reader_has_enough(const struct reader *r);
@@ -63,6 +66,8 @@ bool reader_has_more(struct reader *r);
 /* Nothing more is read, and what was read ahead comes out with `why` (borrowed for good) as its
  * problem: each line that was read has its record. */
 void reader_stop(struct reader *r, const char *why);
+/* What reader_next answered -RS_EINVAL for: one line for people. */
+const char *reader_error(const struct reader *r);
 const struct reader_counts *reader_counts(const struct reader *r);
 
 /* Which of `shards` shards (0-based) the job with this number belongs to; the same for ever. */
