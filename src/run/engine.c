@@ -84,7 +84,8 @@ int engine_new(struct engine **out,
     e->craft = craft_new(err);
     if (e->craft == NULL)
         rc = -RS_ESYS;
-    else if (e->addr_bucket == NULL || flow_table_init(&e->flows, conns, config->secret) != 0)
+    else if (e->addr_bucket == NULL || pace_prefix_init(e) != 0 ||
+             flow_table_init(&e->flows, conns, config->secret) != 0)
         rc = rs_fail(err, RS_ENOMEM, "no memory for tables of %u targets", config->targets_most);
     else
         rc = cond_table_new(&e->table, p->conditions, p->n_conditions, e->arm_names,
@@ -105,6 +106,7 @@ void engine_free(struct engine *e)
     cond_table_free(e->table);
     flow_table_free(&e->flows);
     free(e->addr_bucket);
+    pace_prefix_free(e);
     record_free(&e->record);
     slab_free(&e->targets);
     slab_free(&e->conns);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The rate of -r 0. Time goes in epochs of 100 ms, and every answer is booked to the epoch whose
+ * SYN it answers, so that each epoch shows what became of what left at its rate:
+ *   on time  answered at the first try;
+ *   late     alive, but its first SYN (or that one's answer, or its request) was lost.
+ * What is never answered counts nowhere: silence is no loss.
+ *
+ * Late answers come a second after the loss, so the rate grows by them slowly. It climbs fast,
+ * twice as much each time, only at the start, and only as long as the share of SYNs that are
+ * answered at once stays what it was; when that falls it goes back a step and climbs no more. That
+ * is no proof of loss, so it is not taken for more than that.
+ *
+ * Loss has two causes. What we cause goes away when we slow down, what the path has by itself does
+ * not: each slowing down for late answers is a trial. If their share stays, it is the path's own,
+ * becomes the measure (`own`), and the rate returns. Otherwise the rate comes back quickly to just
+ * below where loss began, and passes that place slowly. What this host loses is always our doing.
+ */
+#include "run/pace_int.h"
+
+#define EPOCH            (100 * RS_MS)
+#define EPOCHS_S         10.0
+#define RATE_FIRST       2000.0
+#define RATE_LEAST       200.0
+#define RATE_MOST        1e7
+#define USED             0.7 /* of the rate: a rate that nobody uses proves nothing */
+#define RETRY_EPOCHS     12u /* the second SYN, after 1 s, and some slack */
+#define DELAY_MOST       20u /* epochs for an answer: epochs must still be there when it comes */
+#define CLIMB_ANSWERS    100u
+#define CLIMB_SHARE      0.85 /* of the former share: less, and answers do not follow */
+#define CLIMB_USED       0.5  /* of the rate is on the wire: retries of silent targets come later */
+#define MEMORY           0.7  /* of late answers, an epoch */
+#define OWN_FIRST        0.02
+#define OWN_LEAST        0.005
+#define OWN_MOST         0.3
+#define LATE_LEAST       0.02 /* a share that is always borne */
+#define LATE_TIMES       2.5  /* of the path's own share */
+#define LATE_BEYOND      0.05
+#define TRIAL_ANSWERS    200.0
+#define TRIAL_EPOCHS     50u
+#define TRIAL_SAME       0.75 /* of the share before: so much is no improvement */
+#define CUT_LATE         0.8
+#define CUT_LOCAL        0.7
+#define CUT_GAP          (200 * RS_MS) /* one cut for one event on this host */
+#define GROW_MOST        0.02          /* an epoch */
+#define GROW_LEAST       0.001 /* near where loss began, and more the longer there is none: */
+#define GROW_LONGER      100.0 /* epochs for as much again */
+#define PROVEN           1.35  /* GROW_MOST over the time that late answers take */
+#define QUEUE_TIMES      1.1 /* answers take so much longer than they did at best: something fills */
+#define QUEUE_NS         2e6
+#define QUEUE_ANSWERS    20u
+#define QUEUE_FORGET     1.001 /* an epoch */
+#define AFTERMATH_S      0.5
+#define AFTERMATH_EPOCHS 10u
+
+static struct pace_epoch *epoch(struct pace *p, uint64_t number)
+{
+    return &p->epoch[number % PACE_EPOCHS];
+}
+
+static double clamp(double x, double least, double most)
+{
+    return x < least ? least : x > most ? most : x;
+}
+
+static void set_rate(struct engine *e, double rate)
+{
+    struct pace *p = &e->pace;
+    double before = p->rate;
+    p->rate = clamp(rate, RATE_LEAST, RATE_MOST);
+    if (p->rate < before) /* what began at the old rate has packets to send still */
+        p->tokens -= (before - p->rate) * AFTERMATH_S;
+    e->counters.pace_rate = (uint64_t)p->rate;
+}
+
+static void begin_epoch(struct pace *p)
+{
+    *epoch(p, p->now_no) = (struct pace_epoch){.rate = p->rate};
+}
+
+void pace_rate_init(struct engine *e, rs_mono now)
+{
+    struct pace *p = &e->pace;
+    p->rate = e->config.rate != 0 ? (double)e->config.rate : RATE_FIRST;
+    e->counters.pace_rate = (uint64_t)p->rate;
+    p->climbing = true;
+    p->own = OWN_FIRST;
+    p->epoch_end = rs_mono_add(now, EPOCH);
+    p->cut_at = now;
+    begin_epoch(p);
+}
+
+void pace_rate_sent(struct engine *e)
+{
+    epoch(&e->pace, e->pace.now_no)->sent++;
+}
+
+void pace_rate_started(struct engine *e, struct conn *c)
+{
+    c->epoch = (uint8_t)e->pace.now_no;
+    epoch(&e->pace, e->pace.now_no)->arms++;
+}
+
+/* How many epochs ago the connection began; PACE_EPOCHS or more: too long. */
+static unsigned age(const struct pace *p, const struct conn *c)
+{
+    return (uint8_t)((uint8_t)p->now_no - c->epoch);
+}
+
+void pace_answered(struct engine *e, struct conn *c, bool late, rs_mono now)
+{
+    struct pace *p = &e->pace;
+    unsigned n = age(p, c);
+    if (n >= PACE_EPOCHS)
+        return;
+    if (late) {
+        epoch(p, p->now_no - n)->late++;
+        return;
+    }
+    epoch(p, p->now_no - n)->on_time++;
+    c->on_time = true;
+    epoch(p, p->now_no)->answers++;
+    epoch(p, p->now_no)->delays_ns += rs_mono_diff(now, c->began);
+}
+
+void pace_resent(struct engine *e, struct conn *c)
+{
+    struct pace *p = &e->pace;
+    unsigned n = age(p, c);
+    if (!c->on_time || n >= PACE_EPOCHS)
+        return;
+    c->on_time = false;
+    epoch(p, p->now_no - n)->on_time--;
+    epoch(p, p->now_no - n)->late++;
+}
+
+/* In whole epochs, until nearly all answers to an epoch's first SYNs are there. */
+static unsigned delay(const struct pace *p)
+{
+    double epochs = 1.5 * p->delay_ns / (double)EPOCH + 0.9;
+    return epochs < DELAY_MOST ? (unsigned)epochs : DELAY_MOST;
+}
+
+static void learn_delay(struct pace *p)
+{
+    const struct pace_epoch *last = epoch(p, p->now_no - 1);
+    if (last->answers == 0)
+        return;
+    double mean = (double)last->delays_ns / last->answers;
+    p->queueing = p->least_ns > 0 && mean > QUEUE_TIMES * p->least_ns + QUEUE_NS;
+    if (last->answers >= QUEUE_ANSWERS)
+        p->least_ns = p->least_ns > 0 && p->least_ns * QUEUE_FORGET < mean
+                          ? p->least_ns * QUEUE_FORGET
+                          : mean;
+    p->delay_ns += (mean - p->delay_ns) / (mean > p->delay_ns ? 2 : 16);
+}
+
+/* Nothing that was sent up to now, nor while its retries crowd the path, counts against the new
+ * rate. */
+static void forget(struct pace *p)
+{
+    p->clean_from = p->now_no + AFTERMATH_EPOCHS;
+    p->grown = 0;
+    p->answers = p->late = 0;
+}
+
+/* More than three standard deviations of a count with this variance. */
+static bool is_beyond(double more, double variance)
+{
+    return more > 0 && more * more > 9 * variance;
+}
+
+/* The window since the last step is over when there were answers enough, or, where there are few,
+ * when late ones would have come. */
+static void climb(struct engine *e)
+{
+    struct pace *p = &e->pace;
+    double arms = 0, on_time = 0, sent = 0;
+    uint64_t from = p->step_from, to = p->now_no - delay(p);
+    if (p->now_no < from + delay(p) + 1)
+        return;
+    for (uint64_t i = from; i < to; i++) {
+        const struct pace_epoch *one = epoch(p, i);
+        arms += one->arms;
+        on_time += one->on_time;
+        sent += one->sent;
+    }
+    bool told = on_time >= CLIMB_ANSWERS;
+    if (!told && p->now_no < from + RETRY_EPOCHS + delay(p))
+        return;
+    p->step_from = p->now_no;
+    double expected = p->share * arms;
+    if (told && on_time < CLIMB_SHARE * expected && is_beyond(expected - on_time, 2 * expected)) {
+        p->climbing = false;
+        p->ceiling = clamp(p->rate * on_time / expected, p->rate / 4, p->rate / 2);
+        set_rate(e, p->ceiling * CUT_LOCAL);
+        forget(p);
+        return;
+    }
+    if (told)
+        p->share = p->share > 0 ? (p->share + on_time / arms) / 2 : on_time / arms;
+    if (sent >= CLIMB_USED * p->rate * (double)(to - from) / EPOCHS_S)
+        set_rate(e, p->rate * 2);
+}
+
+static void cut_late(struct engine *e, const struct pace_epoch *shown)
+{
+    struct pace *p = &e->pace;
+    double share = p->late / p->answers;
+    /* Second tries are lost as often as first ones: of all that live, a share p/(1+p) is late. */
+    double lost = share < 1.0 / 3 ? share / (1 - share) : 0.5;
+    p->before_trial = p->rate;
+    p->trial_share = share;
+    p->trial = 1;
+    p->climbing = false;
+    p->ceiling = clamp(shown->rate * (1 - lost), 0, p->rate);
+    set_rate(e, p->ceiling * CUT_LATE);
+    forget(p);
+    e->counters.pace_late_cuts++;
+}
+
+/* True when it is over. One that finds no improvement is made again at half the rate: the first
+ * may not have slowed down enough. */
+static bool conclude_trial(struct engine *e)
+{
+    struct pace *p = &e->pace;
+    if (p->answers < TRIAL_ANSWERS && p->now_no < p->clean_from + TRIAL_EPOCHS)
+        return false;
+    bool told = p->answers >= TRIAL_ANSWERS;
+    double share = told ? p->late / p->answers : 0;
+    bool same = told && share >= TRIAL_SAME * p->trial_share;
+    if (same && p->trial == 1) {
+        p->trial = 2;
+        set_rate(e, p->rate / 2);
+        forget(p);
+        return false;
+    }
+    p->trial = 0;
+    if (told)
+        p->own = clamp(share, OWN_LEAST, OWN_MOST);
+    if (!same)
+        return true;
+    p->ceiling = p->before_trial;
+    if (p->rate < p->before_trial)
+        set_rate(e, p->before_trial);
+    forget(p);
+    return true;
+}
+
+/* A clean epoch proves no more than its own rate. */
+static void grow(struct engine *e, const struct pace_epoch *shown)
+{
+    struct pace *p = &e->pace;
+    const struct pace_epoch *last = epoch(p, p->now_no - 1);
+    if (p->climbing || last->sent < USED * last->rate / EPOCHS_S)
+        return;
+    if (p->queueing || p->rate > PROVEN * shown->rate)
+        return;
+    double step = GROW_MOST;
+    if (p->ceiling > 0 && p->rate > 0.9 * p->ceiling)
+        step = clamp(GROW_LEAST * (1 + p->grown++ / GROW_LONGER), 0, GROW_MOST);
+    set_rate(e, p->rate * (1 + step));
+}
+
+/* The epoch of which late answers must be there by now. */
+static void judge(struct engine *e)
+{
+    struct pace *p = &e->pace;
+    uint64_t old = RETRY_EPOCHS + 2 * delay(p);
+    if (p->now_no < p->clean_from + old)
+        return;
+    const struct pace_epoch *shown = epoch(p, p->now_no - old);
+    double memory = p->trial != 0 ? 1 : MEMORY;
+    p->answers = p->answers * memory + shown->on_time + shown->late;
+    p->late = p->late * memory + shown->late;
+    double share = p->answers > 0 ? p->late / p->answers : 0;
+    double borne = p->answers * clamp(p->own * LATE_TIMES, LATE_LEAST, p->own + LATE_BEYOND);
+    if (p->trial != 0 && !conclude_trial(e))
+        return;
+    if (is_beyond(p->late - borne - 2, borne)) {
+        cut_late(e, shown);
+        return;
+    }
+    if (p->answers >= TRIAL_ANSWERS && share < p->own)
+        p->own += (share - p->own) / 20;
+    p->own = p->own < OWN_LEAST ? OWN_LEAST : p->own;
+    grow(e, shown);
+}
+
+void pace_rate_tick(struct engine *e, rs_mono now)
+{
+    struct pace *p = &e->pace;
+    if (!rs_mono_reached(p->epoch_end, now))
+        return;
+    uint64_t drops = e->ops.drops(e->ops.ctx, false);
+    if (drops > p->drops)
+        engine_pressure(e, now);
+    p->drops = drops;
+    for (unsigned i = 0; i < PACE_EPOCHS && rs_mono_reached(p->epoch_end, now); i++) {
+        p->now_no++;
+        p->epoch_end = rs_mono_add(p->epoch_end, EPOCH);
+        begin_epoch(p);
+        learn_delay(p);
+        if (e->config.rate != 0)
+            continue;
+        if (p->climbing)
+            climb(e);
+        judge(e);
+        epoch(p, p->now_no)->rate = p->rate;
+    }
+    if (rs_mono_reached(p->epoch_end, now)) /* nothing happened for longer than epochs are kept */
+        p->epoch_end = rs_mono_add(now, EPOCH);
+}
+
+void pace_rate_pressure(struct engine *e, rs_mono now)
+{
+    struct pace *p = &e->pace;
+    if (e->config.rate != 0 || rs_mono_diff(now, p->cut_at) < CUT_GAP)
+        return;
+    p->cut_at = now;
+    p->climbing = false;
+    p->trial = 0;
+    p->ceiling = p->rate;
+    set_rate(e, p->rate * CUT_LOCAL);
+    forget(p);
+    e->counters.pace_local_cuts++;
+}
