@@ -287,7 +287,6 @@ int conn_start(struct engine *e,
     struct tcp_config config = conn_tcp_config(e, &h->a.log.tuple, step->arm, now);
     tcp_init(&c->tcp, &config);
     c->ip_id = e->ip_id = (uint16_t)(e->ip_id + 0x101u);
-    c->began = now;
     c->deadline = rs_mono_add(now, e->config.timeout_ns);
     c->close_at = RS_NEVER;
     e->counters.connections++;

@@ -231,6 +231,13 @@ void engine_drain(struct engine *e)
 /* What has not begun when the run is to end. */
 static void turn_away(struct engine *e)
 {
+    for (struct list *at = e->begun.next, *next; at != &e->begun; at = next) {
+        next = at->next;
+        if (LIST_ENTRY(at, struct target, link)->from.ns == 0) {
+            list_remove(at);
+            list_append(&e->ready, at);
+        }
+    }
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);

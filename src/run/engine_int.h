@@ -25,7 +25,7 @@
 #define LATE_BYTES_MOST                                                                            \
     (64u * 1024u) /* that a peer may still send after our close before we reset */
 #define NEIGHBOUR_RETRY (20 * RS_MS)
-#define PACE_EPOCHS     64u
+#define PACE_EPOCHS     128u
 #define PACE_PREPAID    3u /* packets of an arm: SYN, request, FIN, or SYN, SYN, SYN */
 
 struct held { /* an attempt and its place in its target's history */
@@ -47,15 +47,16 @@ struct conn { /* one attempt while it runs */
     struct list link; /* in engine.dirty, or in engine.ended once it is over */
     struct target *target;
     struct held *held;
-    rs_mono began, deadline;
+    rs_mono deadline;
     rs_mono close_at; /* we close first if the peer has not by then; RS_NEVER: not waiting for it */
     uint32_t late_bytes;
     uint16_t ip_id;
     bool ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack;
-    bool on_time;           /* pacing: its first SYN was answered */
-    uint8_t epoch, prepaid; /* pacing: when it began, modulo 256; packets paid for and not sent */
-    int send_errno;         /* of the last packet that did not leave; 0 none */
+    bool on_time;      /* pacing: its first SYN was answered, and nothing had to be sent again */
+    uint8_t prepaid;   /* pacing: packets paid for and not sent yet */
+    uint32_t began_us; /* pacing: monotonic, modulo 2^32 */
+    int send_errno;    /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
 };
 
@@ -91,7 +92,7 @@ struct pace_epoch {                     /* 100 ms */
     double rate;                        /* packets a second */
     unsigned sent, arms, on_time, late; /* answers of the arms that began in it */
     unsigned answers;                   /* that came in it, to first SYNs ... */
-    uint64_t delays_ns;                 /* ... and after how long, in sum */
+    uint64_t delays_us;                 /* ... and after how long, in sum */
 };
 
 struct pace {      /* pace.c, pace_rate.c, pace_prefix.c */
@@ -106,13 +107,13 @@ struct pace {      /* pace.c, pace_rate.c, pace_prefix.c */
     uint64_t now_no; /* of the epoch that runs */
     rs_mono epoch_end;
     uint64_t drops;
-    double delay_ns;     /* from a SYN to its answer, running mean */
+    double delay_us;     /* from a SYN to its answer, running mean */
     bool climbing;       /* doubling still */
     uint64_t step_from;  /* the first epoch at this step of the climb */
     double share;        /* of SYNs answered at the first try, up to this step */
     uint64_t clean_from; /* the first epoch since the last cut */
     double answers, late, own;
-    double least_ns; /* the least that it took */
+    double least_us; /* the least that it took */
     bool queueing;   /* now it takes longer */
     unsigned grown;  /* epochs of growth near there */
     double ceiling;  /* where loss began last; 0 unknown */

@@ -7,7 +7,8 @@
 
 #include "run/pace_int.h"
 
-#define PLACES 65536u /* a power of two: 512 KiB */
+#define PLACES      65536u /* a power of two: 512 KiB */
+#define ARM_PACKETS 4u     /* PACE_PREPAID, and room for retries of what began before */
 
 int pace_prefix_init(struct engine *e)
 {
@@ -48,7 +49,7 @@ rs_mono pace_prefix_slot(struct engine *e, const struct wire_addr *dst, unsigned
 {
     if (e->config.prefix_rate == 0)
         return now;
-    rs_mono at = take(e, dst, arms * PACE_PREPAID, now);
+    rs_mono at = take(e, dst, arms * ARM_PACKETS, now);
     e->counters.prefix_waits += at.ns > now.ns;
     return at;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The rate of -r 0. Time goes in epochs of 100 ms, and every answer is booked to the epoch whose
+ * The rate of -r 0. Time goes in epochs of 50 ms, and every answer is booked to the epoch whose
  * SYN it answers, so that each epoch shows what became of what left at its rate:
  *   on time  answered at the first try;
  *   late     alive, but its first SYN (or that one's answer, or its request) was lost.
@@ -17,40 +17,50 @@
  */
 #include "run/pace_int.h"
 
-#define EPOCH            (100 * RS_MS)
-#define EPOCHS_S         10.0
-#define RATE_FIRST       2000.0
-#define RATE_LEAST       200.0
-#define RATE_MOST        1e7
-#define USED             0.7 /* of the rate: a rate that nobody uses proves nothing */
-#define RETRY_EPOCHS     12u /* the second SYN, after 1 s, and some slack */
-#define DELAY_MOST       20u /* epochs for an answer: epochs must still be there when it comes */
-#define CLIMB_ANSWERS    100u
-#define CLIMB_SHARE      0.85 /* of the former share: less, and answers do not follow */
-#define CLIMB_USED       0.5  /* of the rate is on the wire: retries of silent targets come later */
-#define MEMORY           0.7  /* of late answers, an epoch */
-#define OWN_FIRST        0.02
-#define OWN_LEAST        0.005
-#define OWN_MOST         0.3
-#define LATE_LEAST       0.02 /* a share that is always borne */
-#define LATE_TIMES       2.5  /* of the path's own share */
-#define LATE_BEYOND      0.05
-#define TRIAL_ANSWERS    200.0
-#define TRIAL_EPOCHS     50u
-#define TRIAL_SAME       0.75 /* of the share before: so much is no improvement */
-#define CUT_LATE         0.8
-#define CUT_LOCAL        0.7
-#define CUT_GAP          (200 * RS_MS) /* one cut for one event on this host */
-#define GROW_MOST        0.02          /* an epoch */
-#define GROW_LEAST       0.001 /* near where loss began, and more the longer there is none: */
-#define GROW_LONGER      100.0 /* epochs for as much again */
-#define PROVEN           1.35  /* GROW_MOST over the time that late answers take */
-#define QUEUE_TIMES      1.1 /* answers take so much longer than they did at best: something fills */
-#define QUEUE_NS         2e6
-#define QUEUE_ANSWERS    20u
-#define QUEUE_FORGET     1.001 /* an epoch */
-#define AFTERMATH_S      0.5
-#define AFTERMATH_EPOCHS 10u
+#define EPOCH    (50 * RS_MS)
+#define A_SECOND 20u /* epochs */
+
+#define RATE_FIRST 2000.0
+#define RATE_LEAST 200.0
+#define RATE_MOST  1e7
+
+#define USED          0.7 /* of the rate, at least: what nobody uses proves nothing */
+#define USED_MOST     1.2 /* times what is used is all that a rate means when it is cut */
+#define RETRY_EPOCHS  (A_SECOND + 4u) /* for the second SYN, and some slack */
+#define DELAY_MOST    40u             /* epochs for an answer: its epoch must still be there */
+#define CLIMB_ANSWERS 100u
+#define CLIMB_SHARE   0.85 /* of the former share: less, and answers do not follow */
+#define CLIMB_USED    0.5  /* retries of silent targets come only later */
+
+#define MEMORY        200.0 /* answers; and of them is left, after an epoch: */
+#define MEMORY_LEAST  0.7
+#define MEMORY_MOST   0.97
+#define OWN_FIRST     0.02
+#define OWN_LEAST     0.005
+#define OWN_MOST      0.3
+#define LATE_LEAST    0.02 /* a share that is always borne; and of the path's own share: */
+#define LATE_TIMES    2.5
+#define LATE_BEYOND   0.05
+#define TRIAL_ANSWERS 200.0
+#define TRIAL_EPOCHS  (5u * A_SECOND)
+#define TRIAL_SAME    0.75 /* of the share before: so much is no improvement */
+
+#define CUT_LATE     0.8
+#define CUT_CLIMB    0.5 /* it was far too much: retries need room */
+#define CUT_LOCAL    0.7
+#define CUT_GAP      (200 * RS_MS) /* one cut for one event on this host */
+#define AFTERMATH_S  0.5           /* of the packets that a cut takes away are under way */
+#define SECOND_TRIES A_SECOND      /* epochs until they are through */
+#define THIRD_TRIES  (3u * A_SECOND + 4u)
+
+#define GROW_MOST     0.01   /* an epoch */
+#define GROW_LEAST    0.0005 /* near where loss began, and more the longer there is none: */
+#define GROW_LONGER   (6.0 * A_SECOND) /* for as much again */
+#define PROVEN        1.35             /* GROW_MOST over the time that late answers take */
+#define QUEUE_TIMES   1.1 /* answers take longer than at best: a queue fills somewhere */
+#define QUEUE_US      2000
+#define QUEUE_ANSWERS 20u
+#define QUEUE_FORGET  1.0005 /* an epoch */
 
 static struct pace_epoch *epoch(struct pace *p, uint64_t number)
 {
@@ -96,47 +106,54 @@ void pace_rate_sent(struct engine *e)
 
 void pace_rate_started(struct engine *e, struct conn *c)
 {
-    c->epoch = (uint8_t)e->pace.now_no;
+    c->began_us = (uint32_t)(e->pace.refilled.ns / RS_US);
     epoch(&e->pace, e->pace.now_no)->arms++;
 }
 
-/* How many epochs ago the connection began; PACE_EPOCHS or more: too long. */
-static unsigned age(const struct pace *p, const struct conn *c)
+static uint64_t since_us(const struct conn *c, rs_mono now)
 {
-    return (uint8_t)((uint8_t)p->now_no - c->epoch);
+    return (uint32_t)((uint32_t)(now.ns / RS_US) - c->began_us);
+}
+
+/* The epoch in which the connection began; NULL: too long ago. */
+static struct pace_epoch *epoch_of(struct pace *p, const struct conn *c)
+{
+    uint64_t into = EPOCH - rs_mono_diff(p->epoch_end, p->refilled);
+    uint64_t ago = since_us(c, p->refilled) * RS_US;
+    uint64_t number = ago <= into ? 0 : (ago - into + EPOCH - 1) / EPOCH;
+    return number < PACE_EPOCHS && number <= p->now_no ? epoch(p, p->now_no - number) : NULL;
 }
 
 void pace_answered(struct engine *e, struct conn *c, bool late, rs_mono now)
 {
     struct pace *p = &e->pace;
-    unsigned n = age(p, c);
-    if (n >= PACE_EPOCHS)
+    struct pace_epoch *asked = epoch_of(p, c), *here = epoch(p, p->now_no);
+    if (asked == NULL)
         return;
     if (late) {
-        epoch(p, p->now_no - n)->late++;
+        asked->late++;
         return;
     }
-    epoch(p, p->now_no - n)->on_time++;
+    asked->on_time++;
     c->on_time = true;
-    epoch(p, p->now_no)->answers++;
-    epoch(p, p->now_no)->delays_ns += rs_mono_diff(now, c->began);
+    here->answers++;
+    here->delays_us += since_us(c, now);
 }
 
 void pace_resent(struct engine *e, struct conn *c)
 {
-    struct pace *p = &e->pace;
-    unsigned n = age(p, c);
-    if (!c->on_time || n >= PACE_EPOCHS)
+    struct pace_epoch *asked = epoch_of(&e->pace, c);
+    if (!c->on_time || asked == NULL || asked->on_time == 0)
         return;
     c->on_time = false;
-    epoch(p, p->now_no - n)->on_time--;
-    epoch(p, p->now_no - n)->late++;
+    asked->on_time--;
+    asked->late++;
 }
 
 /* In whole epochs, until nearly all answers to an epoch's first SYNs are there. */
 static unsigned delay(const struct pace *p)
 {
-    double epochs = 1.5 * p->delay_ns / (double)EPOCH + 0.9;
+    double epochs = 1.5 * p->delay_us * RS_US / (double)EPOCH + 0.9;
     return epochs < DELAY_MOST ? (unsigned)epochs : DELAY_MOST;
 }
 
@@ -145,20 +162,20 @@ static void learn_delay(struct pace *p)
     const struct pace_epoch *last = epoch(p, p->now_no - 1);
     if (last->answers == 0)
         return;
-    double mean = (double)last->delays_ns / last->answers;
-    p->queueing = p->least_ns > 0 && mean > QUEUE_TIMES * p->least_ns + QUEUE_NS;
+    double mean = (double)last->delays_us / last->answers;
+    p->queueing = p->least_us > 0 && mean > QUEUE_TIMES * p->least_us + QUEUE_US;
     if (last->answers >= QUEUE_ANSWERS)
-        p->least_ns = p->least_ns > 0 && p->least_ns * QUEUE_FORGET < mean
-                          ? p->least_ns * QUEUE_FORGET
+        p->least_us = p->least_us > 0 && p->least_us * QUEUE_FORGET < mean
+                          ? p->least_us * QUEUE_FORGET
                           : mean;
-    p->delay_ns += (mean - p->delay_ns) / (mean > p->delay_ns ? 2 : 16);
+    p->delay_us += (mean - p->delay_us) / (mean > p->delay_us ? 2 : 16);
 }
 
 /* Nothing that was sent up to now, nor while its retries crowd the path, counts against the new
  * rate. */
-static void forget(struct pace *p)
+static void forget(struct pace *p, unsigned aftermath)
 {
-    p->clean_from = p->now_no + AFTERMATH_EPOCHS;
+    p->clean_from = p->now_no + aftermath;
     p->grown = 0;
     p->answers = p->late = 0;
 }
@@ -191,15 +208,25 @@ static void climb(struct engine *e)
     double expected = p->share * arms;
     if (told && on_time < CLIMB_SHARE * expected && is_beyond(expected - on_time, 2 * expected)) {
         p->climbing = false;
-        p->ceiling = clamp(p->rate * on_time / expected, p->rate / 4, p->rate / 2);
-        set_rate(e, p->ceiling * CUT_LOCAL);
-        forget(p);
+        double carried = sent * A_SECOND / (double)(to - from) * on_time / expected;
+        p->ceiling = clamp(carried, p->rate / 4, p->rate / 2);
+        set_rate(e, p->ceiling * CUT_CLIMB);
+        forget(p, THIRD_TRIES);
         return;
     }
     if (told)
         p->share = p->share > 0 ? (p->share + on_time / arms) / 2 : on_time / arms;
-    if (sent >= CLIMB_USED * p->rate * (double)(to - from) / EPOCHS_S)
+    if (sent >= CLIMB_USED * p->rate * (double)(to - from) / A_SECOND)
         set_rate(e, p->rate * 2);
+}
+
+/* What the rate of late means: no more than what was sent, if that was less. */
+static double used_rate(struct pace *p)
+{
+    unsigned most = 0;
+    for (uint64_t i = p->now_no; i > 0 && i + A_SECOND > p->now_no; i--)
+        most = epoch(p, i)->sent > most ? epoch(p, i)->sent : most;
+    return clamp(USED_MOST * most * A_SECOND, 0, p->rate);
 }
 
 static void cut_late(struct engine *e, const struct pace_epoch *shown)
@@ -212,9 +239,9 @@ static void cut_late(struct engine *e, const struct pace_epoch *shown)
     p->trial_share = share;
     p->trial = 1;
     p->climbing = false;
-    p->ceiling = clamp(shown->rate * (1 - lost), 0, p->rate);
+    p->ceiling = clamp(shown->rate * (1 - lost), 0, used_rate(p));
     set_rate(e, p->ceiling * CUT_LATE);
-    forget(p);
+    forget(p, SECOND_TRIES);
     e->counters.pace_late_cuts++;
 }
 
@@ -231,7 +258,7 @@ static bool conclude_trial(struct engine *e)
     if (same && p->trial == 1) {
         p->trial = 2;
         set_rate(e, p->rate / 2);
-        forget(p);
+        forget(p, SECOND_TRIES);
         return false;
     }
     p->trial = 0;
@@ -242,7 +269,7 @@ static bool conclude_trial(struct engine *e)
     p->ceiling = p->before_trial;
     if (p->rate < p->before_trial)
         set_rate(e, p->before_trial);
-    forget(p);
+    forget(p, SECOND_TRIES);
     return true;
 }
 
@@ -251,7 +278,7 @@ static void grow(struct engine *e, const struct pace_epoch *shown)
 {
     struct pace *p = &e->pace;
     const struct pace_epoch *last = epoch(p, p->now_no - 1);
-    if (p->climbing || last->sent < USED * last->rate / EPOCHS_S)
+    if (p->climbing || last->sent < USED * last->rate / A_SECOND)
         return;
     if (p->queueing || p->rate > PROVEN * shown->rate)
         return;
@@ -269,8 +296,9 @@ static void judge(struct engine *e)
     if (p->now_no < p->clean_from + old)
         return;
     const struct pace_epoch *shown = epoch(p, p->now_no - old);
-    double memory = p->trial != 0 ? 1 : MEMORY;
-    p->answers = p->answers * memory + shown->on_time + shown->late;
+    unsigned n = shown->on_time + shown->late;
+    double memory = p->trial != 0 ? 1 : clamp(1 - n / MEMORY, MEMORY_LEAST, MEMORY_MOST);
+    p->answers = p->answers * memory + n;
     p->late = p->late * memory + shown->late;
     double share = p->answers > 0 ? p->late / p->answers : 0;
     double borne = p->answers * clamp(p->own * LATE_TIMES, LATE_LEAST, p->own + LATE_BEYOND);
@@ -280,7 +308,7 @@ static void judge(struct engine *e)
         cut_late(e, shown);
         return;
     }
-    if (p->answers >= TRIAL_ANSWERS && share < p->own)
+    if (p->answers >= TRIAL_ANSWERS / 2 && share < p->own)
         p->own += (share - p->own) / 20;
     p->own = p->own < OWN_LEAST ? OWN_LEAST : p->own;
     grow(e, shown);
@@ -319,8 +347,8 @@ void pace_rate_pressure(struct engine *e, rs_mono now)
     p->cut_at = now;
     p->climbing = false;
     p->trial = 0;
-    p->ceiling = p->rate;
-    set_rate(e, p->rate * CUT_LOCAL);
-    forget(p);
+    p->ceiling = used_rate(p);
+    set_rate(e, p->ceiling * CUT_LOCAL);
+    forget(p, SECOND_TRIES);
     e->counters.pace_local_cuts++;
 }

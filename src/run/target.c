@@ -60,7 +60,10 @@ void target_ready(struct engine *e, struct target *t)
         }
         hold_addr(e, t);
     }
-    list_append(t->from.ns != 0 ? &e->begun : &e->ready, &t->link);
+    /* What waited for its network's share has its moment now: behind all others it would leave
+     * together with those that come after it. */
+    bool first = t->from.ns != 0 || (t->admitted && !e->draining);
+    list_append(first ? &e->begun : &e->ready, &t->link);
 }
 
 static void wait_until(struct engine *e, struct target *t, rs_mono at)

@@ -7,8 +7,8 @@
 
 #include "craft/craft.h"
 
-#define SERVER_ISS   7000u
-#define CROWDED_MOST 1000000u
+#define SERVER_ISS 7000u
+#define SENT_MOST  3000000u
 
 extern const struct plugin plugin_ecn;
 
@@ -27,11 +27,6 @@ static struct wire_addr address(const struct crowd *w, uint32_t n)
     if (w->c.family == 6)
         a.bytes[15] = (uint8_t)n;
     return a;
-}
-
-static bool is_crowded(const struct wire_addr *a)
-{
-    return number_of(a) < 256;
 }
 
 static int route(
@@ -60,13 +55,11 @@ static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
         return -RS_EAGAIN;
     if (wire_parse(&v, ip, n, WIRE_PARSE_PACKET) != 0)
         abort();
-    w->sent++;
-    w->syns += (v.flags & TCP_SYN) != 0;
     struct wire_addr to = wire_view_tuple(&v).dst;
-    if (!is_crowded(&to))
-        w->others++;
-    else if (w->n_crowded < CROWDED_MOST)
-        w->crowded_at[w->n_crowded++] = w->now;
+    if (w->sent == SENT_MOST)
+        abort();
+    w->log[w->sent++] = (struct crowd_sent){w->now, (v.flags & TCP_SYN) != 0, number_of(&to) < 256};
+    w->syns += (v.flags & TCP_SYN) != 0;
     engine_sent(w->e, ip, n, (rs_wall){(int64_t)w->now.ns + 1}, 0);
     carry(&w->to, TO_SERVER, ip, n, w->now);
     return 0;
@@ -149,7 +142,7 @@ void crowd_init(struct crowd *w, const struct crowd_config *c)
     w->c = *c;
     w->now = w->started = (rs_mono){1000 * RS_SEC};
     w->craft = craft_new(NULL);
-    w->crowded_at = calloc(CROWDED_MOST, sizeof *w->crowded_at);
+    w->log = calloc(SENT_MOST, sizeof *w->log);
     link_init(&w->to, &c->path, c->seed);
     link_init(&w->from, &c->path, c->seed + 1);
     struct engine_config config = {.plugin = &plugin_ecn,
@@ -169,8 +162,7 @@ void crowd_init(struct crowd *w, const struct crowd_config *c)
                              .record = record,
                              .drops = drops,
                              .wall = wall};
-    if (w->craft == NULL || w->crowded_at == NULL ||
-        engine_new(&w->e, &config, &ops, w->now, NULL) != 0)
+    if (w->craft == NULL || w->log == NULL || engine_new(&w->e, &config, &ops, w->now, NULL) != 0)
         abort();
 }
 
@@ -180,7 +172,7 @@ void crowd_free(struct crowd *w)
     craft_free(w->craft);
     link_free(&w->to);
     link_free(&w->from);
-    free(w->crowded_at);
+    free(w->log);
 }
 
 static void feed(struct crowd *w)
@@ -210,9 +202,9 @@ static void deliver(struct crowd *w)
         serve(w, p->payload, p->seg.payload_bytes);
         free(p);
     }
-    while (!w->stuck && (p = link_take(&w->from, w->now)) != NULL) {
-        int64_t at = (int64_t)(p->at.ns - w->late_ns) + 1;
-        engine_packet(w->e, p->payload, p->seg.payload_bytes, (rs_wall){at}, false, w->now);
+    while ((p = link_take(&w->from, w->now)) != NULL) {
+        rs_wall at = {(int64_t)p->at.ns + 1};
+        engine_packet(w->e, p->payload, p->seg.payload_bytes, at, false, w->now);
         free(p);
     }
 }
@@ -224,8 +216,7 @@ void crowd_run(struct crowd *w, double seconds)
         deliver(w);
         feed(w);
         rs_mono next = rs_mono_min(engine_turn(w->e, w->now), link_next(&w->to));
-        if (!w->stuck)
-            next = rs_mono_min(next, link_next(&w->from));
+        next = rs_mono_min(next, link_next(&w->from));
         /* A turn takes its time, as on a machine. */
         rs_mono soonest = rs_mono_add(w->now, 20 * RS_US);
         w->now = rs_mono_min(next.ns > soonest.ns ? next : soonest, until);

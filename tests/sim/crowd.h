@@ -17,18 +17,21 @@ struct crowd_config {
     uint64_t seed;
 };
 
+struct crowd_sent { /* a packet of the engine */
+    rs_mono at;
+    bool syn, crowded;
+};
+
 struct crowd {
     struct crowd_config c;
     struct engine *e;
     struct craft *craft;
     struct link to, from; /* the two ways */
     rs_mono now, started;
-    uint64_t late_ns;    /* how long packets lie before the engine gets them */
-    bool no_room, stuck; /* sending fails; the capture gives nothing */
-    uint64_t drops;      /* what the capture says that it lost */
+    bool no_room;   /* sending fails */
+    uint64_t drops; /* what the capture says that it lost */
     unsigned fed, syns, records, works, sent;
-    rs_mono *crowded_at; /* when packets went to the crowded network; owned */
-    unsigned n_crowded, others; /* packets there, and to other networks */
+    struct crowd_sent *log; /* of all `sent`; owned */
 };
 
 void crowd_init(struct crowd *w, const struct crowd_config *c);
