@@ -113,11 +113,9 @@ struct pace {      /* pace.c, pace_rate.c, pace_prefix.c */
     double share;        /* of SYNs answered at the first try, up to this step */
     uint64_t clean_from; /* the first epoch since the last cut */
     double answers, late, own;
-    double least_us; /* the least that it took */
-    bool queueing;   /* now it takes longer */
-    unsigned grown;  /* epochs of growth near there */
-    double ceiling;  /* where loss began last; 0 unknown */
-    unsigned trial;  /* first or second; 0 none */
+    unsigned grown; /* epochs of growth near there */
+    double ceiling; /* where loss began last; 0 unknown */
+    unsigned trial; /* first or second; 0 none */
     double trial_share, before_trial;
 };
 

@@ -53,14 +53,10 @@
 #define SECOND_TRIES A_SECOND      /* epochs until they are through */
 #define THIRD_TRIES  (3u * A_SECOND + 4u)
 
-#define GROW_MOST     0.01   /* an epoch */
-#define GROW_LEAST    0.0005 /* near where loss began, and more the longer there is none: */
-#define GROW_LONGER   (6.0 * A_SECOND) /* for as much again */
-#define PROVEN        1.35             /* GROW_MOST over the time that late answers take */
-#define QUEUE_TIMES   1.1 /* answers take longer than at best: a queue fills somewhere */
-#define QUEUE_US      2000
-#define QUEUE_ANSWERS 20u
-#define QUEUE_FORGET  1.0005 /* an epoch */
+#define GROW_MOST   0.01             /* an epoch */
+#define GROW_LEAST  0.0005           /* near where loss began, and more the longer there is none: */
+#define GROW_LONGER (6.0 * A_SECOND) /* for as much again */
+#define PROVEN      1.35             /* GROW_MOST over the time that late answers take */
 
 static struct pace_epoch *epoch(struct pace *p, uint64_t number)
 {
@@ -163,11 +159,6 @@ static void learn_delay(struct pace *p)
     if (last->answers == 0)
         return;
     double mean = (double)last->delays_us / last->answers;
-    p->queueing = p->least_us > 0 && mean > QUEUE_TIMES * p->least_us + QUEUE_US;
-    if (last->answers >= QUEUE_ANSWERS)
-        p->least_us = p->least_us > 0 && p->least_us * QUEUE_FORGET < mean
-                          ? p->least_us * QUEUE_FORGET
-                          : mean;
     p->delay_us += (mean - p->delay_us) / (mean > p->delay_us ? 2 : 16);
 }
 
@@ -220,13 +211,13 @@ static void climb(struct engine *e)
         set_rate(e, p->rate * 2);
 }
 
-/* What the rate of late means: no more than what was sent, if that was less. */
+/* What the rate of late means: what was sent, if that was less and more than next to nothing. */
 static double used_rate(struct pace *p)
 {
     unsigned most = 0;
     for (uint64_t i = p->now_no; i > 0 && i + A_SECOND > p->now_no; i--)
         most = epoch(p, i)->sent > most ? epoch(p, i)->sent : most;
-    return clamp(USED_MOST * most * A_SECOND, 0, p->rate);
+    return clamp(USED_MOST * most * A_SECOND, clamp(p->rate, 0, RATE_FIRST), p->rate);
 }
 
 static void cut_late(struct engine *e, const struct pace_epoch *shown)
@@ -245,13 +236,13 @@ static void cut_late(struct engine *e, const struct pace_epoch *shown)
     e->counters.pace_late_cuts++;
 }
 
-/* True when it is over. One that finds no improvement is made again at half the rate: the first
- * may not have slowed down enough. */
-static bool conclude_trial(struct engine *e)
+/* One that finds no improvement is made again at half the rate: the first may not have slowed down
+ * enough. */
+static void conclude_trial(struct engine *e)
 {
     struct pace *p = &e->pace;
     if (p->answers < TRIAL_ANSWERS && p->now_no < p->clean_from + TRIAL_EPOCHS)
-        return false;
+        return;
     bool told = p->answers >= TRIAL_ANSWERS;
     double share = told ? p->late / p->answers : 0;
     bool same = told && share >= TRIAL_SAME * p->trial_share;
@@ -259,18 +250,17 @@ static bool conclude_trial(struct engine *e)
         p->trial = 2;
         set_rate(e, p->rate / 2);
         forget(p, SECOND_TRIES);
-        return false;
+        return;
     }
     p->trial = 0;
     if (told)
         p->own = clamp(share, OWN_LEAST, OWN_MOST);
     if (!same)
-        return true;
+        return;
     p->ceiling = p->before_trial;
     if (p->rate < p->before_trial)
         set_rate(e, p->before_trial);
     forget(p, SECOND_TRIES);
-    return true;
 }
 
 /* A clean epoch proves no more than its own rate. */
@@ -278,9 +268,7 @@ static void grow(struct engine *e, const struct pace_epoch *shown)
 {
     struct pace *p = &e->pace;
     const struct pace_epoch *last = epoch(p, p->now_no - 1);
-    if (p->climbing || last->sent < USED * last->rate / A_SECOND)
-        return;
-    if (p->queueing || p->rate > PROVEN * shown->rate)
+    if (p->climbing || last->sent < USED * last->rate / A_SECOND || p->rate > PROVEN * shown->rate)
         return;
     double step = GROW_MOST;
     if (p->ceiling > 0 && p->rate > 0.9 * p->ceiling)
@@ -300,10 +288,12 @@ static void judge(struct engine *e)
     double memory = p->trial != 0 ? 1 : clamp(1 - n / MEMORY, MEMORY_LEAST, MEMORY_MOST);
     p->answers = p->answers * memory + n;
     p->late = p->late * memory + shown->late;
+    if (p->trial != 0) {
+        conclude_trial(e);
+        return;
+    }
     double share = p->answers > 0 ? p->late / p->answers : 0;
     double borne = p->answers * clamp(p->own * LATE_TIMES, LATE_LEAST, p->own + LATE_BEYOND);
-    if (p->trial != 0 && !conclude_trial(e))
-        return;
     if (is_beyond(p->late - borne - 2, borne)) {
         cut_late(e, shown);
         return;

@@ -115,9 +115,9 @@ static int flush(void *ctx)
 static void record(void *ctx, const char *text, size_t n)
 {
     struct crowd *w = ctx;
-    (void)n;
+    static const char works[] = "ecn.connectivity.works";
     w->records++;
-    w->works += strstr(text, "ecn.connectivity.works") != NULL;
+    w->works += memmem(text, n, works, sizeof works - 1) != NULL;
 }
 
 static uint64_t drops(void *ctx, bool exact)
@@ -168,6 +168,7 @@ void crowd_init(struct crowd *w, const struct crowd_config *c)
 
 void crowd_free(struct crowd *w)
 {
+    engine_stop(w->e, w->now); /* what is in flight owns memory */
     engine_free(w->e);
     craft_free(w->craft);
     link_free(&w->to);

@@ -75,7 +75,7 @@ static void a_given_rate_holds(void **state)
     assert_true(most_in(&w, SYNS, from, 100 * RS_MS) <= 45);
     w.now = rs_mono_add(w.now, 5 * RS_SEC);
     uint64_t begun = engine_counters(w.e)->connections;
-    crowd_run(&w, 0.001);
+    crowd_run(&w, 0.003); /* once what came meanwhile has been looked at */
     assert_true(engine_counters(w.e)->connections - begun <= 6);
     crowd_free(&w);
 }
@@ -113,7 +113,7 @@ static void silence_is_no_loss(void **state)
     for (int i = 0; i < 3; i++) {
         struct seen s = watch(&w, 10);
         assert_true(s.packets > 0.75 * BEARS && s.packets < 1.04 * BEARS);
-        assert_true(s.lost < 0.03);
+        assert_true(s.lost < 0.05);
     }
     crowd_free(&w);
 }
@@ -126,8 +126,8 @@ static void a_silent_list_is_not_held_up(void **state)
     struct crowd_config c = {
         .path = {.delay_ns = 25 * RS_MS}, .targets_most = 200000, .family = 4, .silent = 100};
     crowd_init(&w, &c);
-    crowd_run(&w, 8);
-    assert_true(watch(&w, 2).packets > 20000);
+    crowd_run(&w, 5);
+    assert_true(watch(&w, 1).packets > 8000);
     crowd_free(&w);
 }
 
@@ -177,6 +177,7 @@ static void push_back_slows_at_once(void **state)
     unsigned syns = w.syns;
     engine_pressure(w.e, w.now);
     assert_true(engine_counters(w.e)->pace_rate <= rate * 71 / 100);
+    assert_true(engine_turn(w.e, w.now).ns > w.now.ns);
     crowd_run(&w, 0.019);
     assert_int_equal(w.syns, syns);
     crowd_run(&w, 8);
