@@ -110,6 +110,14 @@ SET(contact) /* goes into the User-Agent: no control characters, no parentheses 
     return text[0] != '\0' && strlen(text) < 160;
 }
 
+static bool count(const char *text, uint64_t least, uint64_t most, unsigned *out)
+{
+    uint64_t v = 0;
+    bool ok = number(text, least, most, &v);
+    *out = (unsigned)v;
+    return ok;
+}
+
 SET(targets_most)
 {
     UNUSED_UI;
@@ -117,6 +125,12 @@ SET(targets_most)
     bool ok = number(text, 1, 4000000, &v);
     o->targets_most = ok ? (unsigned)v : 1;
     return ok;
+}
+
+SET(threads)
+{
+    UNUSED_UI;
+    return count(text, 1, 64, &o->threads);
 }
 
 SET(rate)
@@ -141,14 +155,6 @@ SET(max_runtime)
 {
     UNUSED_UI;
     return seconds(text, 0.001, 1e9, &o->max_runtime);
-}
-
-static bool count(const char *text, uint64_t least, uint64_t most, unsigned *out)
-{
-    uint64_t v = 0;
-    bool ok = number(text, least, most, &v);
-    *out = (unsigned)v;
-    return ok;
 }
 
 SET(shards)
@@ -261,6 +267,7 @@ static const struct option_row rows[] = {
     {"resume", 0, NULL, "go on with the --output FILE of a run that ended early", set_resume},
     {"output-flows", 0, NULL, "add flow_results, a flow record for each arm", set_output_flows},
     {"workers", 'w', "N", "targets in flight at once (10000)", set_targets_most},
+    {"threads", 0, "N", "loops that measure, each on a core (1)", set_threads},
     {"rate", 'r', "PPS", "packets a second (1000); 0: as fast as path and machine bear", set_rate},
     {"prefix-rate", 0, "PPS",
      "of them at most so many to one /24 (IPv4) or /48 (IPv6); 0: no limit (0)", set_prefix_rate},

@@ -30,17 +30,42 @@
  * authentication 51, destination options 60, mobility 135, HIP 139, shim6 140. */
 #define ICMP_ERRORS  "(icmp[0]=3 or icmp[0]=4 or icmp[0]=5 or icmp[0]=11 or icmp[0]=12)"
 #define ICMP6_ERRORS "(ip6 and ip6[6]=58 and ip6[40]<128)"
+/* The port of ours in what an error quotes, behind an IPv4 header of any length or an IPv6 header
+ * without extensions: of TCP, UDP and their kin it is the first or the second number. */
+#define QUOTE4 "icmp[8+((icmp[8]&0xf)<<2)+%u:2]"
+#define QUOTE6 "ip6[%u:2]"
+static const char icmp_of_ports[] = "(" ICMP_ERRORS " and " QUOTE4 ">=%u and " QUOTE4 "<=%u)";
+static const char icmp6_of_ports[] =
+    "(" ICMP6_ERRORS " and ((ip6[54]!=6 and ip6[54]!=17) or (" QUOTE6 ">=%u and " QUOTE6 "<=%u)))";
 static const char filter_in[] =
     "inbound and (((tcp or udp) and dst portrange %u-%u) or (ip and ip[6:2]&0x1fff!=0) or "
     "(ip6 and (ip6[6]=0 or ip6[6]=43 or ip6[6]=44 or ip6[6]=51 or ip6[6]=60 or ip6[6]=135 or "
-    "ip6[6]=139 or ip6[6]=140)) or " ICMP_ERRORS " or " ICMP6_ERRORS
+    "ip6[6]=139 or ip6[6]=140)) or %s or %s"
     " or (ip6 and ip6[6]=58 and ip6[40]=136)%s)";
 static const char filter_arp[] =
     " or (arp and (arp[6:2]=2 or (arp[6:2]=1 and arp[14:4]=arp[24:4])))"; /* RFC 5227 3 */
 static const char filter_out[] =
     "outbound and ((ip and tcp and src portrange %u-%u and tcp[13]&4!=0) or "
-    "(ip6 and ip6[6]=6 and src portrange %u-%u and ip6[53]&4!=0) or " ICMP_ERRORS
-    " or " ICMP6_ERRORS ")";
+    "(ip6 and ip6[6]=6 and src portrange %u-%u and ip6[53]&4!=0) or %s or %s)";
+
+/* ICMP errors for a filter; `offset` of our port behind the quoted network header. */
+struct icmp_filter {
+    char v4[256], v6[256];
+};
+
+static struct icmp_filter icmp_filter(const struct capture_config *c, unsigned offset)
+{
+    struct icmp_filter f;
+    unsigned from = c->port_from, to = c->port_to;
+    if (c->quoted_ports) {
+        snprintf(f.v4, sizeof f.v4, icmp_of_ports, offset, from, offset, to);
+        snprintf(f.v6, sizeof f.v6, icmp6_of_ports, 88 + offset, from, 88 + offset, to);
+    } else {
+        snprintf(f.v4, sizeof f.v4, "%s", ICMP_ERRORS);
+        snprintf(f.v6, sizeof f.v6, "%s", ICMP6_ERRORS);
+    }
+    return f;
+}
 
 struct tap {
     pcap_t *pcap;
@@ -167,7 +192,7 @@ static void read_link_drops(struct capture *c, rs_mono now)
 
 static int open_taps(struct capture *c, const struct capture_config *config, struct rs_err *err)
 {
-    char text[1024];
+    char text[2048];
     unsigned from = config->port_from, to = config->port_to;
     bool ethernet = c->iface.link == WIRE_LINK_ETHERNET;
     size_t bytes = config->buffer_bytes != 0 ? config->buffer_bytes : IN_BYTES;
@@ -176,11 +201,13 @@ static int open_taps(struct capture *c, const struct capture_config *config, str
     c->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (c->epoll < 0)
         return rs_fail_errno(err, errno, "cannot wait for packets");
-    snprintf(text, sizeof text, filter_in, from, to, ethernet ? filter_arp : "");
+    struct icmp_filter icmp = icmp_filter(config, 0); /* they quote what we sent */
+    snprintf(text, sizeof text, filter_in, from, to, icmp.v4, icmp.v6, ethernet ? filter_arp : "");
     int result = open_tap(c, &c->in, bytes, text, err);
     if (result < 0)
         return result;
-    snprintf(text, sizeof text, filter_out, from, to, from, to);
+    icmp = icmp_filter(config, 2); /* they quote what came to us */
+    snprintf(text, sizeof text, filter_out, from, to, from, to, icmp.v4, icmp.v6);
     result = open_tap(c, &c->out, OUT_BYTES, text, err);
     if (result < 0)
         return result;

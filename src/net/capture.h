@@ -32,6 +32,8 @@ struct capture;
 struct capture_config {
     const struct iface *iface; /* copied */
     uint16_t port_from, port_to;
+    bool quoted_ports;   /* of ICMP errors only those that quote one of these ports: other captures
+                            have   the others. An IPv6 quote with extension headers is everybody's. */
     size_t buffer_bytes; /* of the inbound ring; 0: 32 MiB. Blocks are 256 KiB, and one block is
                             used up each millisecond in which anything comes. */
 };

@@ -39,15 +39,8 @@ static void begin(struct measure *m, const struct reader_job *next)
     const struct job *job = &next->job;
     if (job->problem[0] != '\0')
         m->ui->notice(m->ui->ctx, job->problem);
-    if (next->refusal != NULL) {
-        engine_refuse(m->engine, job, next->refusal, next->problem);
-    } else if (next->problem != NULL) {
-        engine_turn_away(m->engine, job, next->problem);
-        m->lost = m->lost || reader_counts(m->reader)->lost > 0;
-    } else if (engine_add(m->engine, job) != 0) {
-        engine_refuse(m->engine, job, "measure.incomplete", "no memory for another target");
+    if (crew_give(m->crew, next) != 0 || reader_counts(m->reader)->lost > 0)
         m->lost = true;
-    }
 }
 
 /* True when there may be more to read now. */
@@ -61,7 +54,7 @@ static bool feed_one(struct measure *m)
         begin(m, &next);
     else if (rc != -RS_EAGAIN)
         input_ended(m, rc);
-    else if (reader_has_enough(m->reader) && engine_idle(m->engine))
+    else if (reader_has_enough(m->reader) && crew_idle(m->crew))
         m->input_ended = m->limit_reached = true; /* an open pipe is not waited for */
     return rc == 0 && !m->failed;
 }
@@ -83,7 +76,7 @@ static void look_at_the_time(struct measure *m)
         return;
     m->limit_reached = reader_has_more(m->reader);
     measure_read_no_more(m, why);
-    engine_close(m->engine, why);
+    crew_close(m->crew, why);
 }
 
 bool measure_feed(struct measure *m)
@@ -92,12 +85,12 @@ bool measure_feed(struct measure *m)
     bool more = true;
     look_at_the_time(m);
     while (more && !m->input_ended &&
-           (m->reads_no_more || (engine_has_room(m->engine) && n++ < JOBS_A_TURN)))
+           (m->reads_no_more || (crew_has_room(m->crew) && n++ < JOBS_A_TURN)))
         more = feed_one(m);
     if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
         if (m->input_ended || m->stopping)
             loop_unwatch(m->loop, m->input_watch);
-        else if (engine_has_room(m->engine))
+        else if (crew_has_room(m->crew))
             loop_resume(m->loop, m->input_watch);
         else
             loop_pause(m->loop, m->input_watch);
@@ -128,7 +121,7 @@ int measure_dryrun(struct measure *m)
             rs_fail(&why, RS_EINVAL, "line %llu: %s", (unsigned long long)next.job.text_line,
                     next.problem);
         else
-            engine_dryrun(m->engine, &next.job, clock_mono(), &why);
+            crew_dryrun(m->crew, &next.job, clock_mono(), &why);
         if (why.text[0] != '\0')
             m->ui->notice(m->ui->ctx, why.text);
     }

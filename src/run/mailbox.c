@@ -94,11 +94,23 @@ int mailbox_post(struct mailbox *m)
     if (!fits)
         return -RS_ENOMEM;
     m->draft.n = 0;
-    uint64_t one = 1;
-    if (was_empty && write(m->fd, &one, sizeof one) < 0) {
-        /* EAGAIN: it is readable already */
-    }
+    if (was_empty)
+        mailbox_wake(m);
     return 0;
+}
+
+void mailbox_wake(struct mailbox *m)
+{
+    uint64_t one = 1;
+    if (write(m->fd, &one, sizeof one) < 0)
+        return; /* EAGAIN: it is readable already */
+}
+
+void mailbox_heard(struct mailbox *m)
+{
+    uint64_t ticks;
+    if (read(m->fd, &ticks, sizeof ticks) < 0)
+        return; /* EAGAIN: nothing was said */
 }
 
 uint64_t mailbox_waiting(const struct mailbox *m)
@@ -108,9 +120,7 @@ uint64_t mailbox_waiting(const struct mailbox *m)
 
 bool mailbox_take(struct mailbox *m)
 {
-    uint64_t ticks;
-    if (read(m->fd, &ticks, sizeof ticks) < 0 && errno != EAGAIN)
-        return false;
+    mailbox_heard(m);
     pthread_mutex_lock(&m->lock);
     struct letters swap = m->taken;
     m->taken = m->shared;

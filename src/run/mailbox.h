@@ -50,7 +50,12 @@ int mailbox_post(struct mailbox *m);
  * Either side may ask. */
 uint64_t mailbox_waiting(const struct mailbox *m);
 
-/* The reader. Takes all that was posted; false when there was nothing. */
+/* The reader is woken though nothing was posted. */
+void mailbox_wake(struct mailbox *m);
+
+/* The reader. What it will not take yet must not keep the descriptor readable. */
+void mailbox_heard(struct mailbox *m);
+/* Takes all that was posted; false when there was nothing. */
 bool mailbox_take(struct mailbox *m);
 /* The next of what was taken; false: no more. */
 bool mailbox_next(struct mailbox *m, struct letter *out);

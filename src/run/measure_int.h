@@ -3,19 +3,13 @@
 #ifndef RS_RUN_MEASURE_INT_H
 #define RS_RUN_MEASURE_INT_H
 
-#include "craft/craft.h"
 #include "io/blocklist.h"
 #include "io/input.h"
 #include "io/output.h"
-#include "net/capture.h"
-#include "net/guard.h"
-#include "net/iface.h"
-#include "net/inject.h"
 #include "net/loop.h"
 #include "net/pcapout.h"
-#include "net/route.h"
+#include "run/crew.h"
 #include "run/measure.h"
-#include "run/outage.h"
 #include "run/reader.h"
 #include "run/resume.h"
 #include "run/updates.h"
@@ -23,26 +17,18 @@
 struct measure {
     const struct measure_options *o;
     const struct measure_ui *ui;
-    struct iface iface;
     struct input *input;
     struct reader *reader;
     struct resume resume;
     struct output *output, *arm_log, *updates;
     struct updates updates_before;
     struct blocklist *blocklist;
-    struct capture *capture;
-    struct guard *guard;
-    struct inject *inject;
-    struct router *router;
+    struct crew *crew;
     struct loop *loop;
-    struct engine *engine;
-    struct craft *craft; /* for ARP and NDP */
     struct pcapout *pcap;
-    int input_watch; /* -1 none */
-    struct outage outage;
-    uint64_t outages; /* router_outages, as far as the engine was told */
-    struct capture_stats drops;
-    rs_mono drops_at, started, next_progress, drain_until, busy_until;
+    int input_watch;             /* -1 none */
+    struct worker_counts counts; /* of the last progress */
+    rs_mono started, next_progress, drain_until;
     rs_mono time_limit; /* of -t, while it is to come; else RS_NEVER */
     uint64_t records;
     bool input_ended, limit_reached, lost, stopping, failed;
@@ -51,10 +37,6 @@ struct measure {
     int signo, signals;
     struct rs_err *err; /* of measure_run */
 };
-
-/* measure.c */
-/* Takes the kernel's news of routes, addresses and links, and passes on what they mean. */
-void measure_news(struct measure *m);
 
 /* setup.c */
 int measure_open(struct measure *m);

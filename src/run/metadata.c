@@ -10,6 +10,7 @@
 static void settings(const struct measure *m, struct record *r)
 {
     const struct measure_options *o = m->o;
+    const struct iface *iface = worker_iface(crew_first(m->crew));
     char host[256] = "", addr[WIRE_ADDR_TEXT];
     gethostname(host, sizeof host - 1);
     record_str(r, "tool", "rawspider");
@@ -19,15 +20,16 @@ static void settings(const struct measure *m, struct record *r)
     record_str(r, "local_hostname", host);
     record_str(r, "vantage", o->vantage);
     record_str(r, "contact", o->contact);
-    record_str(r, "iface", m->iface.name);
+    record_str(r, "iface", iface->name);
     record_open_array(r, "source_ips");
-    if (m->iface.addr4.family != 0)
-        record_str(r, NULL, wire_addr_format(&m->iface.addr4, addr));
-    if (m->iface.addr6.family != 0)
-        record_str(r, NULL, wire_addr_format(&m->iface.addr6, addr));
+    if (iface->addr4.family != 0)
+        record_str(r, NULL, wire_addr_format(&iface->addr4, addr));
+    if (iface->addr6.family != 0)
+        record_str(r, NULL, wire_addr_format(&iface->addr6, addr));
     record_close(r);
-    record_str(r, "guard", guard_method_name(guard_method(m->guard)));
+    record_str(r, "guard", guard_method_name(worker_guard_method(crew_first(m->crew))));
     record_str(r, "injector", o->ip_layer ? "ip" : "packet");
+    record_uint(r, "threads", o->threads);
     record_uint(r, "rate", o->rate);
     record_uint(r, "prefix_rate", o->prefix_rate);
     record_uint(r, "targets_in_flight_most", o->targets_most);
@@ -43,7 +45,7 @@ static void settings(const struct measure *m, struct record *r)
     record_uint(r, "dedup_most", o->dedup_most);
     record_uint(r, "max_targets", o->max_targets);
     record_real(r, "max_runtime", o->max_runtime);
-    record_bool(r, "gro", m->iface.gro);
+    record_bool(r, "gro", iface->gro);
     record_uint(r, "blocklist_entries", m->blocklist == NULL ? 0 : blocklist_entries(m->blocklist));
 }
 

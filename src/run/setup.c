@@ -4,14 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "net/clock.h"
-#include "net/selftest.h"
 #include "run/measure_int.h"
-#include "wire/link.h"
-#include "wire/print.h"
-#include "wire/view.h"
 
 void measure_defaults(struct measure_options *o)
 {
@@ -27,52 +22,7 @@ void measure_defaults(struct measure_options *o)
     o->order = ORDER_RANDOM;
     o->window = 10000;
     o->shards = 1;
-}
-
-static int route(
-    void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err)
-{
-    struct measure *m = ctx;
-    int rc = router_lookup(m->router, dst, now, out, err);
-    outage_news(&m->outage, router_changes(m->router), now);
-    bool waits = outage_holds(&m->outage, dst->family) || rc == -RS_ENOENT;
-    if (waits && outage_may_pass(&m->outage, dst->family, now))
-        return -RS_EAGAIN; /* its path was not at fault */
-    if (rc == 0 && m->o->source.family == dst->family)
-        out->src = m->o->source;
-    return rc;
-}
-
-static int send_packet(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
-{
-    struct measure *m = ctx;
-    return inject_queue(m->inject, ip, n, hop->mac);
-}
-
-/* In place of send_packet in a dry run. */
-static int print_packet(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
-{
-    struct measure *m = ctx;
-    struct wire_view v;
-    char line[512];
-    (void)hop;
-    if (wire_parse(&v, ip, n, WIRE_PARSE_PACKET) != 0)
-        return -RS_EPROTO;
-    wire_print(line, sizeof line, &v, WIRE_PRINT_ADDRESSES, 0, 0);
-    m->ui->packet(m->ui->ctx, line);
-    return 0;
-}
-
-static int flush(void *ctx)
-{
-    struct measure *m = ctx;
-    return inject_flush(m->inject);
-}
-
-static void sent(void *ctx, const uint8_t *ip, size_t n, rs_wall at, int error)
-{
-    struct measure *m = ctx;
-    engine_sent(m->engine, ip, n, at, error);
+    o->threads = 1;
 }
 
 static void tap(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way)
@@ -81,27 +31,6 @@ static void tap(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_
         [WAY_RECEIVED] = TRACE_IN, [WAY_SENT] = TRACE_SENT, [WAY_HOST] = TRACE_HOST};
     struct measure *m = ctx;
     pcapout_write(m->pcap, ip, n, at, as[way]); /* a failure is told when it is closed */
-}
-
-static uint64_t drops(void *ctx, bool exact)
-{
-    struct measure *m = ctx;
-    rs_mono now = clock_mono();
-    if (exact || rs_mono_diff(now, m->drops_at) > 100 * RS_MS) {
-        capture_stats(m->capture, &m->drops);
-        m->drops_at = now;
-    }
-    if (exact)
-        measure_news(m); /* is the interface still there? */
-    /* Not what the interface drops: Linux counts there every frame of a protocol that nobody wants.
-     */
-    return m->drops.kernel_dropped;
-}
-
-static rs_wall wall(void *ctx)
-{
-    (void)ctx;
-    return clock_wall();
 }
 
 static void write_arm_log(void *ctx, const char *text, size_t n)
@@ -128,145 +57,45 @@ static void fail(void *ctx, const char *text)
     measure_fail(ctx, text);
 }
 
-static void ask_neighbour(void *ctx,
-                          const struct wire_addr *our_addr,
-                          const struct wire_addr *next_hop)
+static void packet(void *ctx, const char *line)
 {
     struct measure *m = ctx;
-    uint8_t frame[128];
-    size_t n;
-    if (craft_neighbour_request(m->craft, m->iface.mac, our_addr, next_hop, frame, sizeof frame, &n,
-                                NULL) == 0) {
-        inject_frame(m->inject, frame, n);
-        inject_flush(m->inject);
-    }
+    m->ui->packet(m->ui->ctx, line);
 }
 
-/* The same for every run on this host until it boots again, so that a server in TIME-WAIT from the
- * run before accepts our sequence numbers (RFC 6528); unknown outside it. */
-static struct rs_key host_secret(void)
+static int open_crew(struct measure *m)
 {
-    char id[64] = "rawspider";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (f != NULL) {
-        if (fgets(id, sizeof id, f) == NULL)
-            id[0] = '\0';
-        fclose(f);
-    } else if (getrandom(id, sizeof id - 1, 0) != (ssize_t)sizeof id - 1) {
-        id[0] = '\0';
-    }
-    struct rs_key key = {UINT64_C(0x7261777370696465), UINT64_C(0x722d736563726574)};
-    uint64_t a = rs_siphash(&key, id, sizeof id);
-    key.k0 ^= a;
-    return (struct rs_key){a, rs_siphash(&key, id, sizeof id)};
+    const struct measure_options *o = m->o;
+    struct crew_config config = {.kind = &worker_of_network,
+                                 .kind_ctx = (void *)(uintptr_t)o,
+                                 .threads = o->dryrun ? 1 : o->threads,
+                                 .in_flight = o->targets_most,
+                                 .by_network = o->prefix_rate != 0,
+                                 .secret = worker_secret(),
+                                 .ops = {.ctx = m,
+                                         .record = measure_record,
+                                         .notice = notice,
+                                         .trace = trace,
+                                         .fail = fail,
+                                         .packet = packet,
+                                         .arm_log = m->arm_log != NULL ? write_arm_log : NULL,
+                                         .tap = m->pcap != NULL ? tap : NULL}};
+    return crew_open(&m->crew, &config, m->err);
 }
 
-static int open_router(struct measure *m)
+/* What does not go together. */
+static int check(const struct measure *m)
 {
-    struct iface routed = m->iface;
-    if (m->o->ip_layer || m->o->dryrun)
-        routed.link =
-            WIRE_LINK_RAW; /* the host finds the neighbours itself, or nobody needs them */
-    m->router = router_open(&routed, m->o->has_gateway_mac ? m->o->gateway_mac : NULL, m->err);
-    if (m->router == NULL)
-        return -RS_ESYS;
-    router_on_ask(m->router, ask_neighbour, m);
-    struct outage_ops ops = {.ctx = m, .notice = notice, .fail = fail};
-    outage_init(&m->outage, &m->iface, &m->o->source, &ops);
+    const struct measure_options *o = m->o;
+    if (o->threads > 1 && o->pcap_out != NULL)
+        return rs_fail(
+            m->err, RS_EINVAL,
+            "--threads and --pcap-out do not go together: packets of several threads have "
+            "no one order; leave one of them out");
+    if (o->threads > 1 && o->rate != 0 && o->rate < o->threads)
+        return rs_fail(m->err, RS_EINVAL, "%llu packets a second are too few for %u threads",
+                       (unsigned long long)o->rate, o->threads);
     return 0;
-}
-
-/* What sends and receives: needs CAP_NET_RAW, so a dry run does without. */
-static int open_wire(struct measure *m)
-{
-    const struct measure_options *o = m->o;
-    struct capture_config capture = {
-        .iface = &m->iface, .port_from = o->port_from, .port_to = o->port_to};
-    struct inject_config inject = {.iface = &m->iface,
-                                   .kind = o->ip_layer ? INJECT_IP : INJECT_PACKET,
-                                   .visible = o->visible,
-                                   .bind_dev = o->interface != NULL,
-                                   .sent = sent,
-                                   .ctx = m};
-    int rc = capture_open(&m->capture, &capture, m->err);
-    return rc != 0 ? rc : inject_open(&m->inject, &inject, m->err);
-}
-
-static int open_net(struct measure *m)
-{
-    const struct measure_options *o = m->o;
-    struct guard_config guard = {.from = o->port_from,
-                                 .to = o->port_to,
-                                 .need_least = (unsigned)o->plugin->n_arms,
-                                 .tcp = true};
-    char addr[WIRE_ADDR_TEXT];
-    int rc = iface_open(&m->iface, o->interface, m->err);
-    if (rc == 0 && o->source.family != 0 && !iface_is_own_address(&o->source))
-        rc = rs_fail(m->err, RS_EINVAL,
-                     "-S: %s is not an address of this host, so no answer would come here",
-                     wire_addr_format(&o->source, addr));
-    if (rc == 0)
-        rc = guard_open(&m->guard, &guard, m->err);
-    if (rc == 0 && !o->dryrun)
-        rc = open_wire(m);
-    return rc != 0 ? rc : open_router(m);
-}
-
-static int self_test(struct measure *m)
-{
-    struct rs_err why;
-    unsigned n;
-    int rc = selftest_guard(guard_ports(m->guard, &n)[0], &why);
-    if (rc == -RS_EPROTO)
-        return rs_fail(m->err, RS_EPROTO,
-                       "self-test: the port guard does not keep this kernel's RSTs in (%s); "
-                       "nothing was measured",
-                       why.text);
-    if (rc != 0)
-        m->ui->notice(m->ui->ctx, why.text);
-    return 0;
-}
-
-static int open_engine(struct measure *m)
-{
-    const struct measure_options *o = m->o;
-    static char agent[256];
-    snprintf(agent, sizeof agent, "rawspider/%s%s%s%s", RAWSPIDER_VERSION,
-             o->contact != NULL ? " (+" : "", o->contact != NULL ? o->contact : "",
-             o->contact != NULL ? ")" : "");
-    unsigned n_ports;
-    const uint16_t *ports = guard_ports(m->guard, &n_ports);
-    struct engine_config config = {.plugin = o->plugin,
-                                   .exchange = o->exchange,
-                                   .ports = ports,
-                                   .n_ports = n_ports,
-                                   .targets_most = o->targets_most,
-                                   .rate = o->rate,
-                                   .prefix_rate = o->prefix_rate,
-                                   .timeout_ns = (uint64_t)(o->timeout * 1e9),
-                                   .confirm = o->confirm,
-                                   .confirm_delay_ns = (uint64_t)(o->confirm_delay * 1e9),
-                                   .gap_ns = o->same_flow ? (uint64_t)(o->gap * 1e9) : 0,
-                                   .order = o->order,
-                                   .same_flow = o->same_flow,
-                                   .seed = o->has_seed ? o->seed : (uint64_t)clock_wall().ns,
-                                   .secret = host_secret(),
-                                   .user_agent = agent,
-                                   .vantage = o->vantage,
-                                   .output_flows = o->output_flows,
-                                   .trace = o->trace};
-    struct engine_ops ops = {.ctx = m,
-                             .route = route,
-                             .send = o->dryrun ? print_packet : send_packet,
-                             .flush = flush,
-                             .record = measure_record,
-                             .arm_log = m->arm_log != NULL ? write_arm_log : NULL,
-                             .tap = m->pcap != NULL ? tap : NULL,
-                             .drops = drops,
-                             .wall = wall,
-                             .trace = trace,
-                             .notice = notice};
-    return engine_new(&m->engine, &config, &ops, clock_mono(), m->err);
 }
 
 static int open_input(struct measure *m)
@@ -292,7 +121,7 @@ static int open_reader(struct measure *m)
                                    .window = o->window,
                                    .mode = o->exchange->name,
                                    .default_port = o->exchange->default_port,
-                                   .secret = host_secret(),
+                                   .secret = worker_secret(),
                                    .seed = o->has_seed ? o->seed : (uint64_t)clock_wall().ns,
                                    .ctx = m,
                                    .notice = notice};
@@ -332,7 +161,7 @@ static int spare_the_input(const struct measure *m)
 int measure_open(struct measure *m)
 {
     m->input_watch = -1;
-    if (spare_the_input(m) != 0 || writer_check(m->o, m->err) != 0)
+    if (spare_the_input(m) != 0 || check(m) != 0 || writer_check(m->o, m->err) != 0)
         return -RS_EINVAL;
     int rc = m->o->dryrun ? 0 : writer_open(m);
     if (rc == 0)
@@ -343,25 +172,14 @@ int measure_open(struct measure *m)
         rc = open_reader(m);
     if (rc == 0)
         rc = open_capture_file(m);
-    if (rc == 0 && (m->craft = craft_new(m->err)) == NULL)
-        rc = -RS_ESYS;
     if (rc == 0)
-        rc = open_net(m);
-    if (rc == 0 && !m->o->dryrun)
-        rc = self_test(m);
-    if (rc == 0)
-        rc = open_engine(m);
+        rc = open_crew(m);
     return rc;
 }
 
 void measure_close(struct measure *m)
 {
-    engine_free(m->engine);
-    inject_free(m->inject);
-    router_free(m->router);
-    guard_free(m->guard);
-    capture_free(m->capture);
-    craft_free(m->craft);
+    crew_free(m->crew);
     reader_free(m->reader);
     blocklist_free(m->blocklist);
     input_free(m->input);
