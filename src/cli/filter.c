@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * rawspider filter: a target list in, the jobs in it that can be measured out, as NDJSON,
- * unchanged; what is left out is told on stderr with its line. */
+ * unchanged (of a plain list: an object for each address); what is left out is told on stderr with
+ * its line. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,8 @@ struct filter {
 
 static int usage(void)
 {
-    puts("usage: rawspider filter [--input FILE] [--csv-input] [--output FILE] [-b BLOCKLIST|none] "
-         "[--dp PORT]\n\n"
+    puts("usage: rawspider filter [--input FILE] [--csv-input|--list-input] [--output FILE] "
+         "[-b BLOCKLIST|none] [--dp PORT]\n\n"
          "Copies the jobs that `measure` would measure; --dp gives a port to those without one.\n"
          "What is left out is said on standard error.");
     return EXIT_DONE;
@@ -63,7 +64,7 @@ static int copy(const struct filter *f,
         if (job.problem[0] != '\0')
             complain("%s", job.problem);
         else if (entry != NULL)
-            complain("line %llu: on the blocklist: %s", (unsigned long long)job.line, entry);
+            complain("line %llu: on the blocklist: %s", (unsigned long long)job.text_line, entry);
         else if ((rc = write_job(out, &r, &job, f->dp, err)) != 0)
             break;
         left_out += job.problem[0] != '\0' || entry != NULL;
@@ -104,11 +105,12 @@ int command_filter(int argc, char **argv)
     static const struct option longs[] = {{"input", required_argument, NULL, 'I'},
                                           {"output", required_argument, NULL, 'O'},
                                           {"csv-input", no_argument, NULL, 'c'},
+                                          {"list-input", no_argument, NULL, 'l'},
                                           {"blocklist-file", required_argument, NULL, 'b'},
                                           {"dp", required_argument, NULL, 'p'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
-    struct filter f = {.format = INPUT_NDJSON};
+    struct filter f = {.format = INPUT_AUTO};
     int c;
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":b:h", longs, NULL)) != -1) {
@@ -121,6 +123,8 @@ int command_filter(int argc, char **argv)
             f.output = optarg;
         else if (c == 'c')
             f.format = INPUT_CSV;
+        else if (c == 'l')
+            f.format = INPUT_LIST;
         else if (c == 'b')
             f.blocklist = optarg;
         else if (c == 'p' && (f.dp = strtoul(optarg, &end, 10)) >= 1 && f.dp <= 65535 &&

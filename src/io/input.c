@@ -24,9 +24,12 @@ struct input {
     size_t start, end; /* bytes not yet used */
     size_t searched;   /* no newline before here */
     uint64_t line;     /* lines begun so far */
-    bool is_read;      /* the first bytes have been looked at */
-    bool is_skipping;  /* the rest of a line too long is to be dropped */
-    bool has_rows;     /* CSV: a row or the header was read */
+    uint64_t numbered; /* job.line of the job before */
+    struct job_list list;
+    bool any_width;
+    bool is_read;     /* the first bytes have been looked at */
+    bool is_skipping; /* the rest of a line too long is to be dropped */
+    bool has_rows;    /* CSV: a row or the header was read */
     bool at_end;
     int failed; /* 0, or the code that input_next answers from now on */
     struct rs_err error;
@@ -68,6 +71,11 @@ void input_free(struct input *in)
     job_maker_free(&in->maker);
     free(in->buf);
     free(in);
+}
+
+void input_any_width(struct input *in)
+{
+    in->any_width = true;
 }
 
 int input_fd(const struct input *in)
@@ -150,7 +158,7 @@ static bool is_blank(char c)
 
 static void start_job(const struct input *in, struct job *out)
 {
-    out->line = in->line;
+    out->line = out->text_line = in->line;
     out->raw_is_json = false;
     out->dip = (struct wire_addr){0};
     out->dp = 0;
@@ -158,12 +166,20 @@ static void start_job(const struct input *in, struct job *out)
     out->problem[0] = '\0';
 }
 
+/* Lines are numbered as they stand, targets of a list one after the other. */
+static int give(struct input *in, struct job *out)
+{
+    out->line = in->format == INPUT_LIST ? in->numbered + 1 : in->line;
+    in->numbered = out->line;
+    return 0;
+}
+
 static int too_long(struct input *in, size_t n, struct job *out)
 {
     out->raw = in->buf + in->start;
     out->raw_bytes = n < INPUT_CUT_BYTES ? n : INPUT_CUT_BYTES;
     job_problem(out, "longer than %zu bytes; expected one target a line", INPUT_LINE_BYTES);
-    return 0;
+    return give(in, out);
 }
 
 static int make_csv_job(struct input *in, struct job *out)
@@ -176,7 +192,60 @@ static int make_csv_job(struct input *in, struct job *out)
                                 ": the columns are rank,domain, which have no address "
                                 "yet; resolve the names first, and give dip,dp,domain,rank",
                                 source_name(&in->source), in->line));
-    return row == CSV_HEADER ? GO_ON : 0;
+    return row == CSV_HEADER ? GO_ON : give(in, out);
+}
+
+static int next_of_list(struct input *in, struct job *out)
+{
+    start_job(in, out);
+    job_list_next(&in->list, &in->maker, out);
+    return give(in, out);
+}
+
+static int make_list_jobs(struct input *in, const char *at, size_t n, struct job *out)
+{
+    n = job_list_entry(at, n);
+    if (n == 0)
+        return GO_ON;
+    job_list_begin(&in->list, at, n, in->any_width, out);
+    return in->list.left ? next_of_list(in, out) : give(in, out);
+}
+
+/* A line that is neither is a problem and decides nothing: a slip in the first line must not make
+ * strangers of all that follow. */
+static bool find_format(struct input *in, const char *at, size_t entry)
+{
+    if (at[0] == '{')
+        in->format = INPUT_NDJSON;
+    else if (job_list_is_entry(at, entry))
+        in->format = INPUT_LIST;
+    return in->format != INPUT_AUTO;
+}
+
+static int neither(struct input *in, struct job *out)
+{
+    job_problem(out, "neither a JSON object nor an address or prefix; expected one such as "
+                     "{\"dip\": \"192.0.2.1\", \"dp\": 80} or 192.0.2.0/24 (for CSV give "
+                     "--csv-input)");
+    return give(in, out);
+}
+
+/* `at`: blanks around the line are off, and something is left. */
+static int make_job_of_line(struct input *in, const char *at, size_t n, struct job *out)
+{
+    if (in->format == INPUT_AUTO) {
+        size_t entry = job_list_entry(at, n);
+        if (entry == 0) /* comments before the first target belong to either form */
+            return GO_ON;
+        if (!find_format(in, at, entry))
+            return neither(in, out);
+    }
+    if (in->format == INPUT_CSV)
+        return make_csv_job(in, out);
+    if (in->format == INPUT_LIST)
+        return make_list_jobs(in, at, n, out);
+    job_from_json(&in->maker, at, n, out);
+    return give(in, out);
 }
 
 static int make_job(struct input *in, const char *at, size_t n, struct job *out)
@@ -194,10 +263,7 @@ static int make_job(struct input *in, const char *at, size_t n, struct job *out)
         return GO_ON;
     out->raw = at;
     out->raw_bytes = n;
-    if (in->format == INPUT_CSV)
-        return make_csv_job(in, out);
-    job_from_json(&in->maker, at, n, out);
-    return 0;
+    return make_job_of_line(in, at, n, out);
 }
 
 /* Takes the line that ends before `stop`, and leaves the buffer at `next`, behind its newline. */
@@ -234,6 +300,8 @@ static int take_partial(struct input *in, struct job *out)
 
 int input_next(struct input *in, struct job *out)
 {
+    if (in->list.left)
+        return next_of_list(in, out);
     int code = in->failed != 0 ? in->failed : GO_ON;
     while (code == GO_ON) {
         const char *newline = memchr(in->buf + in->searched, '\n', in->end - in->searched);

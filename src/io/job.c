@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What both formats have in common: the checks of address, port and domain, and what is said about
+ * What all formats have in common: the checks of address, port and domain, and what is said about
  * them. */
 #include "io/job_int.h"
 
@@ -15,7 +15,7 @@ void job_problem(struct job *job, const char *format, ...)
     if (job->problem[0] != '\0')
         return;
     char *text = job->problem;
-    int at = snprintf(text, sizeof job->problem, "line %" PRIu64 ": ", job->line);
+    int at = snprintf(text, sizeof job->problem, "line %" PRIu64 ": ", job->text_line);
     va_list args;
     va_start(args, format);
     vsnprintf(text + at, sizeof job->problem - (size_t)at, format, args);
@@ -60,7 +60,16 @@ static const char *no_host(const struct wire_addr *a)
     return (a->bytes[0] & 0xf0u) == 0xe0u ? "a multicast address" : NULL;
 }
 
-static void set_address(struct job *job, const char *dip, size_t n)
+void job_set_address(struct job *job, const struct wire_addr *a, const char *text)
+{
+    const char *why = no_host(a);
+    if (why != NULL)
+        job_problem(job, "dip %s is %s; expected the address of one host", text, why);
+    else
+        job->dip = *a;
+}
+
+static void read_address(struct job *job, const char *dip, size_t n)
 {
     static const char want[] = "an IPv4 or IPv6 address such as 192.0.2.1 or 2001:db8::1";
     char text[64];
@@ -71,11 +80,7 @@ static void set_address(struct job *job, const char *dip, size_t n)
     if (n == 0) {
         job_problem(job, "dip is empty; expected %s", want);
     } else if (kept == n && strlen(text) == n && wire_addr_parse(text, &a) == 0) {
-        const char *why = no_host(&a);
-        if (why != NULL)
-            job_problem(job, "dip %s is %s; expected the address of one host", text, why);
-        else
-            job->dip = a;
+        job_set_address(job, &a, text);
     } else if (looks_like_name(text)) {
         job_problem(job, "dip \"%s\" is a name; expected %s (resolve names first)", text, want);
     } else if (strchr(text, '/') != NULL) {
@@ -110,7 +115,7 @@ static void set_domain(struct job_maker *m, struct job *job, const char *domain,
 void job_set(struct job_maker *m, struct job *job, const struct job_members *given)
 {
     if (given->dip != NULL)
-        set_address(job, given->dip, given->dip_bytes);
+        read_address(job, given->dip, given->dip_bytes);
     if (given->domain_bytes > 0)
         set_domain(m, job, given->domain, given->domain_bytes);
 }
