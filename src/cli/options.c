@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "io/dedup.h"
 
 struct option_row {
     const char *name;
@@ -86,6 +87,8 @@ SECONDS_OPTION(timeout, 0.1)
 ADDRESS_OPTION(source)
 ADDRESS_OPTION(trace)
 FLAG_OPTION(csv_input, o->csv_input = true)
+FLAG_OPTION(list_input, o->list_input = true)
+FLAG_OPTION(dedup, o->dedup_most = o->dedup_most != 0 ? o->dedup_most : DEDUP_MOST)
 FLAG_OPTION(output_flows, o->output_flows = true)
 FLAG_OPTION(ip_layer, o->ip_layer = true)
 FLAG_OPTION(visible, o->visible = true)
@@ -124,6 +127,47 @@ SET(max_targets)
 {
     UNUSED_UI;
     return number(text, 1, UINT64_MAX / 2, &o->max_targets);
+}
+
+SET(max_runtime)
+{
+    UNUSED_UI;
+    return seconds(text, 0.001, 1e9, &o->max_runtime);
+}
+
+static bool count(const char *text, uint64_t least, uint64_t most, unsigned *out)
+{
+    uint64_t v = 0;
+    bool ok = number(text, least, most, &v);
+    *out = (unsigned)v;
+    return ok;
+}
+
+SET(shards)
+{
+    UNUSED_UI;
+    return count(text, 1, UINT16_MAX, &o->shards);
+}
+
+SET(shard)
+{
+    UNUSED_UI;
+    return count(text, 0, UINT16_MAX - 1, &o->shard);
+}
+
+SET(window)
+{
+    UNUSED_UI;
+    return count(text, 0, 10000000, &o->window);
+}
+
+SET(dedup_most)
+{
+    UNUSED_UI;
+    uint64_t v = 0;
+    bool ok = number(text, 1, UINT32_MAX, &v);
+    o->dedup_most = (size_t)v;
+    return ok;
 }
 
 SET(seed)
@@ -201,6 +245,10 @@ static const struct option_row rows[] = {
      set_interface},
     {"input", 0, "FILE", "targets; default standard input; may be compressed", set_input},
     {"csv-input", 0, NULL, "the input is CSV: dip,dp,domain[,rank]", set_csv_input},
+    {"list-input", 0, NULL,
+     "the input is a list: an address, prefix or range a line, # comments (else the first line "
+     "tells)",
+     set_list_input},
     {"output", 0, "FILE", "records; default standard output", set_output},
     {"output-flows", 0, NULL, "add flow_results, a flow record for each arm", set_output_flows},
     {"workers", 'w', "N", "targets in flight at once (10000)", set_targets_most},
@@ -215,6 +263,21 @@ static const struct option_row rows[] = {
      set_ip_layer},
     {"max-targets", 'n', "N", "read no more than N targets (exit code 3 when there were more)",
      set_max_targets},
+    {"max-runtime", 't', "S", "no new targets after S seconds (exit code 3 when there were more)",
+     set_max_runtime},
+    {"shards", 0, "N", "measure one of N parts of the input, which N runs measure together (1)",
+     set_shards},
+    {"shard", 0, "n", "which of them, from 0 to N-1 (0)", set_shard},
+    {"dedup", 0, NULL, "measure each address, port, domain and mode once; others name its line",
+     set_dedup},
+    {"dedup-most", 0, "N",
+     "targets to remember for that (4000000), 30 bytes each; when there are more, the rest is "
+     "measured as often as it comes",
+     set_dedup_most},
+    {"window", 0, "N",
+     "measure in random order within N targets read ahead (10000; at most 16 MiB of text); 1: in "
+     "the order of the input",
+     set_window},
     {"quiet", 'q', NULL, "no progress line", set_quiet},
     {"verbose", 'v', NULL, "progress also without a terminal, every message", set_verbose},
     {"source-port", 's', "A-B", "source ports to use (61000-65535, less those taken)",
@@ -242,12 +305,12 @@ static const struct option_row rows[] = {
 
 static void help(void)
 {
-    fputs(
-        "usage: rawspider measure [options] PLUGIN [options] < targets.ndjson > records.ndjson\n\n"
-        "Each input line {\"dip\": \"192.0.2.1\", \"dp\": 80, \"domain\": \"example.org\", ...} "
-        "gives one record: the line\n"
-        "with conditions appended. Plugins: rawspider plugins.\n\n",
-        stdout);
+    fputs("usage: rawspider measure [options] PLUGIN [options] < targets > records.ndjson\n\n"
+          "Each input line {\"dip\": \"192.0.2.1\", \"dp\": 80, \"domain\": \"example.org\", ...} "
+          "gives one record: the line\n"
+          "with conditions appended. Addresses and prefixes, one a line, do as well. Plugins: "
+          "rawspider plugins.\n\n",
+          stdout);
     for (size_t i = 0; i < N_ROWS; i++) {
         char left[48];
         int n = rows[i].letter != 0
@@ -260,6 +323,19 @@ static void help(void)
     fputs("\nExit: 0 done; 1 failure; 2 usage; 3 stopped by a limit; 4 finished but records were "
           "lost; 130, 143 by a signal.\n",
           stdout);
+}
+
+/* What no option says alone. */
+static bool agree(const struct measure_options *o)
+{
+    if (o->csv_input && o->list_input)
+        complain("--csv-input and --list-input: the input is one of them");
+    else if (o->shard >= o->shards)
+        complain("--shard %u: expected 0 to %u, for there %s %u (--shards)", o->shard,
+                 o->shards - 1, o->shards == 1 ? "is" : "are", o->shards);
+    else
+        return true;
+    return false;
 }
 
 /* The plugin, and a mode that it knows. */
@@ -326,5 +402,5 @@ int options_measure(int argc, char **argv, struct measure_options *o, struct opt
             return EXIT_USAGE;
         }
     }
-    return choose(argc, argv, o);
+    return agree(o) ? choose(argc, argv, o) : EXIT_USAGE;
 }

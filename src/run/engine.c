@@ -254,8 +254,14 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
     return rc;
 }
 
+void engine_close(struct engine *e, const char *why)
+{
+    e->closed = why;
+}
+
 void engine_drain(struct engine *e)
 {
+    engine_close(e, "the run was stopped");
     e->draining = true;
 }
 
@@ -265,15 +271,16 @@ static void turn_away(struct engine *e)
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);
-        target_problem(t, "the run was stopped");
+        target_problem(t, e->closed);
         target_finish(e, t);
+        e->counters.turned_away++;
     }
 }
 
 static void start_ready(struct engine *e, rs_mono now)
 {
     unsigned starts = 0;
-    if (e->draining)
+    if (e->closed != NULL)
         turn_away(e);
     while (starts++ < STARTS_A_TURN && pace_allows(e, now)) {
         struct list *from = list_empty(&e->begun) ? &e->ready : &e->begun;

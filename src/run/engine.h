@@ -58,6 +58,7 @@ struct engine_counters {
     uint64_t bad_checksum, malformed, fragments;
     uint64_t host_rejects; /* RSTs and ICMP errors of this host about our connections */
     uint64_t not_captured, confirmations, incomplete;
+    uint64_t turned_away;  /* see engine_close */
     uint64_t records_lost; /* no memory for their text */
     uint64_t dormant;      /* connections now that are packed away */
 };
@@ -125,8 +126,10 @@ bool engine_idle(const struct engine *e);
 unsigned engine_in_flight(const struct engine *e);
 /* Some connection did not end in order on both sides, so that late segments may still come. */
 bool engine_untidy(const struct engine *e);
-/* No new target begins and no round of confirmation: those not begun get their record, those in
- * flight go on. */
+/* No new target begins: those not begun get their record, with `why` (borrowed for good); those in
+ * flight go on to their verdict. */
+void engine_close(struct engine *e, const char *why);
+/* The same, and no round of confirmation begins either. */
 void engine_drain(struct engine *e);
 /* Ends everything in flight: attempts without an answer become incomplete; records are written. */
 void engine_stop(struct engine *e, rs_mono now);

@@ -123,6 +123,7 @@ struct engine {
     double tokens;
     rs_mono tokens_at, hold_until, cut_at;
     unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
+    const char *closed;                         /* why; NULL: not. See engine_close */
     bool draining;                              /* see engine_drain */
     bool untidy;                                /* see engine_untidy */
     uint64_t packets;                           /* given to ops.tap */

@@ -30,67 +30,76 @@ void measure_record(void *ctx, const char *text, size_t n)
         m->records++;
 }
 
-/* A job that will not be measured gets its record at once. */
-static bool refused(struct measure *m, const struct job *job)
+static void input_ended(struct measure *m, int rc)
 {
-    if (job->problem[0] != '\0') {
-        m->invalid++;
+    m->input_ended = true;
+    m->limit_reached = m->limit_reached || reader_was_limited(m->reader);
+    if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
+        measure_fail(m, input_error(m->input));
+    } else if (rc != -RS_EEND) {
+        m->ui->notice(m->ui->ctx, input_error(m->input));
+        m->lost = true;
+    }
+}
+
+/* A job that will not be measured gets its record at once. */
+static void begin(struct measure *m, const struct reader_job *next)
+{
+    const struct job *job = &next->job;
+    if (job->problem[0] != '\0')
         m->ui->notice(m->ui->ctx, job->problem);
-        engine_refuse(m->engine, job, "measure.invalid_input", job->problem);
-        return true;
+    if (next->refusal != NULL) {
+        engine_refuse(m->engine, job, next->refusal, next->problem);
+        m->lost = m->lost || reader_counts(m->reader)->lost > 0;
+    } else if (engine_add(m->engine, job) != 0) {
+        engine_refuse(m->engine, job, "measure.incomplete", "no memory for another target");
+        m->lost = true;
     }
-    const char *entry = blocklist_match(m->blocklist, &job->dip);
-    if (entry != NULL) {
-        char text[256], addr[WIRE_ADDR_TEXT];
-        m->blocked++;
-        snprintf(text, sizeof text, "%s is on the blocklist: %s", wire_addr_format(&job->dip, addr),
-                 entry);
-        engine_refuse(m->engine, job, "measure.blocked", text);
-        return true;
-    }
-    return false;
 }
 
 /* True when there may be more to read now. */
 static bool feed_one(struct measure *m)
 {
-    struct job job;
-    int rc = input_next(m->input, &job);
-    bool enough = m->o->max_targets != 0 && m->jobs >= m->o->max_targets;
-    if (rc == -RS_EAGAIN) { /* with all that was asked for done, an open pipe is not waited for */
-        m->input_ended = m->limit_reached = enough && engine_idle(m->engine);
-        return false;
-    }
-    if (rc == 0 && enough) {
-        m->input_ended = true;
-        m->limit_reached = true;
-        return false;
-    }
-    if (rc != 0) {
-        m->input_ended = true;
-        if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
-            measure_fail(m, input_error(m->input));
-        } else if (rc != -RS_EEND) {
-            m->ui->notice(m->ui->ctx, input_error(m->input));
-            m->lost = true;
-        }
-        return false;
-    }
-    m->lines++;
-    m->jobs++;
-    if (!refused(m, &job) && engine_add(m->engine, &job) != 0) {
-        engine_refuse(m->engine, &job, "measure.incomplete", "no memory for another target");
-        m->lost = true;
-    }
-    return !m->failed;
+    struct reader_job next;
+    int rc = reader_next(m->reader, &next);
+    if (rc == READER_MORE)
+        return true;
+    if (rc == 0)
+        begin(m, &next);
+    else if (rc != -RS_EAGAIN)
+        input_ended(m, rc);
+    else if (reader_has_enough(m->reader) && engine_idle(m->engine))
+        m->input_ended = m->limit_reached = true; /* an open pipe is not waited for */
+    return rc == 0 && !m->failed;
+}
+
+void measure_read_no_more(struct measure *m, const char *why)
+{
+    reader_stop(m->reader, why);
+    m->reads_no_more = true;
+}
+
+/* -t: a limit, and no fault of the targets in flight, which are finished. */
+static void look_at_the_time(struct measure *m)
+{
+    static const char why[] = "the time for new targets (-t) was over";
+    if (!rs_mono_reached(m->time_limit, clock_mono()))
+        return;
+    m->time_limit = RS_NEVER;
+    if (m->input_ended || m->stopping)
+        return;
+    m->limit_reached = reader_has_more(m->reader);
+    measure_read_no_more(m, why);
+    engine_close(m->engine, why);
 }
 
 bool measure_feed(struct measure *m)
 {
     unsigned n = 0;
     bool more = true;
-    while (more && !m->input_ended && !m->stopping && engine_has_room(m->engine) &&
-           n++ < JOBS_A_TURN)
+    look_at_the_time(m);
+    while (more && !m->input_ended &&
+           (m->reads_no_more || (engine_has_room(m->engine) && n++ < JOBS_A_TURN)))
         more = feed_one(m);
     if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
         if (m->input_ended || m->stopping)
@@ -104,37 +113,34 @@ bool measure_feed(struct measure *m)
 }
 
 /* Waits for a pipe: there is no event loop in a dry run. */
-static int next_job(struct measure *m, struct job *job)
+static int next_job(struct measure *m, struct reader_job *next)
 {
     int rc;
-    while ((rc = input_next(m->input, job)) == -RS_EAGAIN)
-        input_wait(m->input);
+    while ((rc = reader_next(m->reader, next)) == READER_MORE ||
+           (rc == -RS_EAGAIN && !reader_has_enough(m->reader)))
+        if (rc == -RS_EAGAIN)
+            input_wait(m->input);
     return rc;
 }
 
 int measure_dryrun(struct measure *m)
 {
-    struct job job;
-    int rc = 0;
-    while ((m->o->max_targets == 0 || m->jobs < m->o->max_targets) &&
-           (rc = next_job(m, &job)) == 0) {
+    struct reader_job next;
+    int rc;
+    while ((rc = next_job(m, &next)) == 0) {
         struct rs_err why = {""};
-        char addr[WIRE_ADDR_TEXT];
-        m->jobs++;
-        if (job.problem[0] != '\0') {
-            m->ui->notice(m->ui->ctx, job.problem);
-            continue;
-        }
-        const char *entry = blocklist_match(m->blocklist, &job.dip);
-        if (entry != NULL)
-            rs_fail(&why, RS_EINVAL, "line %llu: %s is on the blocklist: %s",
-                    (unsigned long long)job.line, wire_addr_format(&job.dip, addr), entry);
+        if (next.job.problem[0] != '\0')
+            rs_fail(&why, RS_EINVAL, "%s", next.job.problem);
+        else if (next.refusal != NULL)
+            rs_fail(&why, RS_EINVAL, "line %llu: %s", (unsigned long long)next.job.text_line,
+                    next.problem);
         else
-            engine_dryrun(m->engine, &job, clock_mono(), &why);
+            engine_dryrun(m->engine, &next.job, clock_mono(), &why);
         if (why.text[0] != '\0')
             m->ui->notice(m->ui->ctx, why.text);
     }
-    if (rc != 0 && rc != -RS_EEND)
+    m->limit_reached = rc == -RS_EAGAIN || reader_was_limited(m->reader);
+    if (rc != -RS_EAGAIN && rc != -RS_EEND)
         return rs_fail(m->err, (enum rs_code) - rc, "%s", input_error(m->input));
     return 0;
 }

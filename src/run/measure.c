@@ -60,6 +60,7 @@ static void on_signal(void *ctx, int signo)
     if (m->signals++ == 0) {
         m->stopping = true;
         engine_drain(m->engine);
+        measure_read_no_more(m, "the run was stopped");
         m->drain_until = rs_mono_add(clock_mono(), (uint64_t)(m->o->timeout * 1e9));
         m->ui->notice(m->ui->ctx,
                       "stopping: finishing what is in flight; once more to stop at once");
@@ -72,10 +73,12 @@ void measure_fill_progress(struct measure *m, struct measure_progress *p)
 {
     memset(p, 0, sizeof *p);
     capture_stats(m->capture, &m->drops);
-    p->lines = m->lines;
+    const struct reader_counts *read = reader_counts(m->reader);
+    p->lines = read->lines;
     p->records = m->records;
-    p->blocked = m->blocked;
-    p->invalid = m->invalid;
+    p->blocked = read->blocked;
+    p->invalid = read->invalid;
+    p->duplicates = read->duplicates;
     p->in_flight = engine_in_flight(m->engine);
     p->elapsed = (double)rs_mono_diff(clock_mono(), m->started) / 1e9;
     p->kernel_dropped = m->drops.kernel_dropped;
@@ -142,7 +145,7 @@ static void turn(void *ctx)
         next = rs_mono_min(next, rs_mono_add(m->busy_until, LINGER));
     if (m->stopping)
         next = rs_mono_min(next, m->drain_until);
-    loop_wake_at(m->loop, rs_mono_min(next, m->next_progress));
+    loop_wake_at(m->loop, rs_mono_min(rs_mono_min(next, m->time_limit), m->next_progress));
 }
 
 static int watch(struct measure *m)
@@ -193,6 +196,8 @@ static int run(struct measure *m)
         return rc;
     warn(m);
     m->started = clock_mono();
+    if (m->o->max_runtime > 0)
+        m->time_limit = rs_mono_add(m->started, (uint64_t)(m->o->max_runtime * 1e9));
     m->next_progress = rs_mono_add(m->started, RS_SEC);
     loop_wake_at(m->loop, m->started);
     loop_run(m->loop);
@@ -214,13 +219,19 @@ static int close_files(struct measure *m, int rc)
     return rc;
 }
 
+/* Also by -t, when the engine had taken targets that did not begin. */
+static bool was_limited(const struct measure *m)
+{
+    return m->limit_reached || (m->engine != NULL && engine_counters(m->engine)->turned_away > 0);
+}
+
 int measure_run(const struct measure_options *o,
                 const struct measure_ui *ui,
                 enum measure_end *end,
                 int *signo,
                 struct rs_err *err)
 {
-    struct measure m = {.o = o, .ui = ui, .err = err};
+    struct measure m = {.o = o, .ui = ui, .err = err, .time_limit = RS_NEVER};
     err->text[0] = '\0';
     int rc = measure_open(&m);
     if (rc == 0)
@@ -237,7 +248,7 @@ int measure_run(const struct measure_options *o,
     *signo = m.signo;
     *end = m.signals > 0     ? MEASURE_SIGNAL
            : m.lost          ? MEASURE_LOST
-           : m.limit_reached ? MEASURE_LIMIT
+           : was_limited(&m) ? MEASURE_LIMIT
                              : MEASURE_DONE;
     measure_close(&m);
     return rc;

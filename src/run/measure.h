@@ -14,7 +14,8 @@
 struct measure_options {        /* strings are borrowed; zero is not a default: measure_defaults */
     const char *interface;      /* NULL: the default route's */
     const char *input, *output; /* NULL or "-": standard input and output */
-    bool csv_input, output_flows;
+    bool csv_input, list_input; /* neither: told by the first line */
+    bool output_flows;
     unsigned targets_most;   /* -w */
     uint64_t rate;           /* -r, packets a second; 0 as fast as the path bears */
     const char *blocklist;   /* NULL: the default; "none": none */
@@ -23,7 +24,11 @@ struct measure_options {        /* strings are borrowed; zero is not a default: 
     uint8_t gateway_mac[6]; /* -G */
     bool ip_layer;          /* -X */
     bool visible;
-    uint64_t max_targets; /* -n; 0 no limit */
+    uint64_t max_targets;   /* -n; 0 no limit */
+    double max_runtime;     /* -t, seconds; 0 no limit */
+    unsigned shards, shard; /* this run is number `shard` of how many, from 0 */
+    size_t dedup_most;      /* targets remembered to find duplicates; 0: not looked for */
+    unsigned window;        /* targets read ahead for a random order; 0 or 1: as they come */
     uint16_t port_from, port_to;
     bool has_seed;
     uint64_t seed;
@@ -40,8 +45,8 @@ struct measure_options {        /* strings are borrowed; zero is not a default: 
 };
 
 struct measure_progress {
-    uint64_t lines, records;   /* read, written */
-    uint64_t blocked, invalid; /* of the lines: not measured */
+    uint64_t lines, records;               /* read, written */
+    uint64_t blocked, invalid, duplicates; /* of the lines: not measured */
     unsigned in_flight;
     double elapsed; /* seconds */
     uint64_t kernel_dropped, iface_dropped;

@@ -15,12 +15,14 @@
 #include "net/pcapout.h"
 #include "net/route.h"
 #include "run/measure.h"
+#include "run/reader.h"
 
 struct measure {
     const struct measure_options *o;
     const struct measure_ui *ui;
     struct iface iface;
     struct input *input;
+    struct reader *reader;
     struct output *output, *arm_log;
     struct blocklist *blocklist;
     struct capture *capture;
@@ -36,8 +38,11 @@ struct measure {
     rs_mono interface_at; /* when it was looked at last */
     struct capture_stats drops;
     rs_mono drops_at, started, next_progress, drain_until, busy_until;
-    uint64_t lines, records, blocked, invalid, jobs;
+    rs_mono time_limit; /* of -t, while it is to come; else RS_NEVER */
+    uint64_t records;
     bool input_ended, limit_reached, lost, stopping, failed;
+    bool reads_no_more; /* what was read ahead gets its record at once, whether or not there is room
+                         */
     int signo, signals;
     struct rs_err *err; /* of measure_run */
 };
@@ -52,6 +57,8 @@ bool measure_interface_lost(struct measure *m);
 /* feed.c */
 /* Reads jobs as long as the engine has room. True: there may be more to read as soon as it has. */
 bool measure_feed(struct measure *m);
+/* See reader_stop. */
+void measure_read_no_more(struct measure *m, const char *why);
 int measure_dryrun(struct measure *m);
 void measure_record(void *ctx, const char *text, size_t n);
 

@@ -35,6 +35,12 @@ static void settings(const struct measure *m, struct record *r)
     record_real(r, "confirm_delay", o->confirm_delay);
     if (o->has_seed)
         record_uint(r, "seed", o->seed);
+    record_uint(r, "shard_num", o->shard); /* from 0, as in ZMap */
+    record_uint(r, "total_shards", o->shards);
+    record_uint(r, "window", o->window);
+    record_uint(r, "dedup_most", o->dedup_most);
+    record_uint(r, "max_targets", o->max_targets);
+    record_real(r, "max_runtime", o->max_runtime);
     record_bool(r, "gro", m->iface.gro);
     record_uint(r, "blocklist_entries", m->blocklist == NULL ? 0 : blocklist_entries(m->blocklist));
 }
@@ -50,6 +56,7 @@ static void counts(struct record *r, const struct measure_progress *p)
         {"records", p->records},
         {"blocked", p->blocked},
         {"invalid", p->invalid},
+        {"duplicates", p->duplicates},
         {"targets_scanned", c->targets_done},
         {"incomplete", c->incomplete},
         {"connections", c->connections},

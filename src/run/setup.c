@@ -25,6 +25,8 @@ void measure_defaults(struct measure_options *o)
     o->timeout = 10;
     o->gap = 1;
     o->order = ORDER_RANDOM;
+    o->window = 10000;
+    o->shards = 1;
 }
 
 bool measure_interface_lost(struct measure *m)
@@ -276,6 +278,35 @@ static int open_engine(struct measure *m)
     return engine_new(&m->engine, &config, &ops, clock_mono(), m->err);
 }
 
+static int open_input(struct measure *m)
+{
+    const struct measure_options *o = m->o;
+    enum input_format format = o->csv_input ? INPUT_CSV : o->list_input ? INPUT_LIST : INPUT_AUTO;
+    int rc = input_open(&m->input, o->input, format, m->err);
+    if (rc == 0 && o->max_targets != 0)
+        input_any_width(m->input);
+    return rc;
+}
+
+static int open_reader(struct measure *m)
+{
+    const struct measure_options *o = m->o;
+    struct reader_config config = {.input = m->input,
+                                   .blocklist = m->blocklist,
+                                   .targets_most = o->max_targets,
+                                   .shards = o->shards,
+                                   .shard = o->shard,
+                                   .dedup_most = o->dedup_most,
+                                   .window = o->window,
+                                   .mode = o->exchange->name,
+                                   .default_port = o->exchange->default_port,
+                                   .secret = host_secret(),
+                                   .seed = o->has_seed ? o->seed : (uint64_t)clock_wall().ns,
+                                   .ctx = m,
+                                   .notice = notice};
+    return reader_new(&m->reader, &config, m->err);
+}
+
 static int open_capture_file(struct measure *m)
 {
     char *name;
@@ -308,9 +339,11 @@ int measure_open(struct measure *m)
         return -RS_EINVAL;
     int rc = m->o->dryrun ? 0 : output_open(&m->output, m->o->output, false, m->err);
     if (rc == 0)
-        rc = input_open(&m->input, m->o->input, m->o->csv_input ? INPUT_CSV : INPUT_NDJSON, m->err);
+        rc = open_input(m);
     if (rc == 0)
         rc = blocklist_open(&m->blocklist, m->o->blocklist, m->err);
+    if (rc == 0)
+        rc = open_reader(m);
     if (rc == 0)
         rc = open_capture_file(m);
     if (rc == 0 && (m->craft = craft_new(m->err)) == NULL)
@@ -332,6 +365,7 @@ void measure_close(struct measure *m)
     guard_free(m->guard);
     capture_free(m->capture);
     craft_free(m->craft);
+    reader_free(m->reader);
     blocklist_free(m->blocklist);
     input_free(m->input);
     loop_free(m->loop);
