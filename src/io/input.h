@@ -29,8 +29,8 @@ struct job {
     uint64_t text_line;   /* of the input, also of a list: where people look for it */
     const char *raw;      /* the JSON object as it stands in the line (or was made from the CSV row
                            * or an address), from '{' to '}', no newline, no NUL behind it; or, when
-                           * raw_is_json      is             false, the line as it is (of a line too long, its
-                           * first INPUT_CUT_BYTES) */
+                           * raw_is_json      is             false, the line as it is (of a line too
+                           * long, its      first INPUT_CUT_BYTES) */
     size_t raw_bytes;     /* length of raw */
     bool raw_is_json;     /* false: raw is arbitrary text or binary */
     struct wire_addr dip; /* family 0 when there is a problem with it */

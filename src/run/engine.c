@@ -221,6 +221,22 @@ void engine_refuse(struct engine *e,
     report_refused(e, job, condition, problem);
 }
 
+void engine_turn_away(struct engine *e, const struct job *job, const char *why)
+{
+    struct target t = {.line = job->line, .dip = job->dip};
+    if (fill(e, &t, job) == 0) {
+        target_problem(&t, why);
+        t.to = e->ops.wall(e->ops.ctx);
+        report_target(e, &t);
+    } else {
+        engine_refuse(e, job, "measure.incomplete", why);
+    }
+    e->counters.turned_away++;
+    free(t.text);
+    free(t.request);
+    free(t.problem);
+}
+
 int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct rs_err *err)
 {
     struct hop hop;

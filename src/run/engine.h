@@ -108,6 +108,9 @@ void engine_refuse(struct engine *e,
                    const struct job *job,
                    const char *condition,
                    const char *problem);
+/* Writes the record of a job that could be measured and will not be: as of one that was taken and
+ * did not begin. */
+void engine_turn_away(struct engine *e, const struct job *job, const char *why);
 /* The first packets of every arm go to ops->send, and nothing else happens: --dryrun. */
 int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct rs_err *err);
 

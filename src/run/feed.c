@@ -50,6 +50,8 @@ static void begin(struct measure *m, const struct reader_job *next)
         m->ui->notice(m->ui->ctx, job->problem);
     if (next->refusal != NULL) {
         engine_refuse(m->engine, job, next->refusal, next->problem);
+    } else if (next->problem != NULL) {
+        engine_turn_away(m->engine, job, next->problem);
         m->lost = m->lost || reader_counts(m->reader)->lost > 0;
     } else if (engine_add(m->engine, job) != 0) {
         engine_refuse(m->engine, job, "measure.incomplete", "no memory for another target");
@@ -131,7 +133,7 @@ int measure_dryrun(struct measure *m)
         struct rs_err why = {""};
         if (next.job.problem[0] != '\0')
             rs_fail(&why, RS_EINVAL, "%s", next.job.problem);
-        else if (next.refusal != NULL)
+        else if (next.problem != NULL)
             rs_fail(&why, RS_EINVAL, "line %llu: %s", (unsigned long long)next.job.text_line,
                     next.problem);
         else

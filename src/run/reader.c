@@ -124,7 +124,7 @@ static uint64_t *judge(struct reader *r, struct reader_job *out)
     return NULL;
 }
 
-/* 0: the job is refused. READER_MORE: it waits in the window, or is of another shard. */
+/* 0: the job is not to be measured. READER_MORE: it waits in the window, or is of another shard. */
 static int read_one(struct reader *r, struct reader_job *out)
 {
     int rc = input_next(r->config.input, &out->job);
@@ -146,14 +146,14 @@ static int read_one(struct reader *r, struct reader_job *out)
     if (shuffle_put(r->window, &out->job) == 0)
         return READER_MORE;
     r->counts.lost++;
-    refuse(out, "measure.incomplete", "no memory for another target");
+    refuse(out, NULL, "no memory for another target");
     return 0;
 }
 
 static int take(struct reader *r, struct reader_job *out)
 {
     shuffle_take(r->window, &out->job);
-    refuse(out, r->stopped != NULL ? "measure.incomplete" : NULL, r->stopped);
+    refuse(out, NULL, r->stopped);
     return 0;
 }
 

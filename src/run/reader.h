@@ -30,13 +30,14 @@ struct reader_config {
 
 struct reader_counts { /* of this shard's lines */
     uint64_t lines, blocked, invalid, duplicates;
-    uint64_t lost; /* no memory to read them ahead: they come out as measure.incomplete */
+    uint64_t lost; /* no memory to read them ahead: they come out with a problem */
 };
 
 struct reader_job { /* borrowed until the next reader_next */
     struct job job;
-    const char *refusal; /* NULL: to be measured; else the one condition of its record, */
-    const char *problem; /* and a sentence that says why */
+    const char *refusal; /* the one condition of a record that needs no measurement */
+    const char *problem; /* why it is not measured, also without a refusal (the run is being
+                          * stopped); NULL: to be measured */
 };
 
 struct reader;
@@ -46,8 +47,9 @@ int reader_new(struct reader **out, const struct reader_config *config, struct r
 /* NULL is ignored. */
 void reader_free(struct reader *r);
 
-#define READER_MORE 1 /* nothing yet, but there is more to read: other things may have their turn  \
-                       */
+#define READER_MORE                                                                                \
+    1 /* nothing yet, but there is more to read: other things may have their turn                  \
+       */
 /* The next job: 0; READER_MORE; -RS_EAGAIN nothing can be read now, and nothing was read ahead; or
  * how the input ended, as input_next says it, once all that was read ahead has been given out. */
 int reader_next(struct reader *r, struct reader_job *out);
@@ -58,8 +60,8 @@ bool reader_was_limited(const struct reader *r);
 /* Whether there is, or may come, another job of this shard. What it reads to know that is lost: for
  * use before reader_stop only. */
 bool reader_has_more(struct reader *r);
-/* Nothing more is read, and what was read ahead comes out refused (measure.incomplete), because of
- * `why` (borrowed for good): each line that was read has its record. */
+/* Nothing more is read, and what was read ahead comes out with `why` (borrowed for good) as its
+ * problem: each line that was read has its record. */
 void reader_stop(struct reader *r, const char *why);
 const struct reader_counts *reader_counts(const struct reader *r);
 

@@ -202,8 +202,8 @@ def test_signal_finishes_what_is_in_flight(lab, folder, number, code):
     """A long list: what was read gets its record, right where it was measured to the end."""
     path = os.path.join(folder, "records")
     jobs = lab.targets("none", 3000, 4)
-    run = start(lab, jobs, "-r", "2000", "-w", "100", "--timeout", "5", "--output", path, "-m",
-                os.path.join(folder, "meta"))  # fmt: skip
+    run = start(lab, jobs, "-r", "2000", "-w", "100", "--window", "100", "--timeout", "5",
+                "--output", path, "-m", os.path.join(folder, "meta"))  # fmt: skip
     wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
     run.signal(number)
     outcome = run.finish().check(code)
