@@ -14,7 +14,7 @@
 #include "wire/addr.h"
 
 #define DEDUP_MOST       4000000u /* targets remembered by default */
-#define DEDUP_BYTES_EACH 30       /* of memory for each, touched only as far as the table fills */
+#define DEDUP_BYTES_EACH 30       /* of memory for each */
 
 struct dedup;
 

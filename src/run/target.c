@@ -134,6 +134,10 @@ static bool route(struct engine *e, struct target *t, rs_mono now)
     struct rs_err err = {""};
     int rc = e->ops.route(e->ops.ctx, &t->dip, now, &t->hop, &err);
     if (rc == -RS_EAGAIN) {
+        if (t->running == 0 && t->first == NULL) { /* nothing was sent: it has not begun */
+            t->from = (rs_wall){0};
+            memset(&t->hop, 0, sizeof t->hop);
+        }
         wait_until(e, t, rs_mono_add(now, NEIGHBOUR_RETRY));
         return false;
     }
@@ -157,14 +161,15 @@ static void launch_step(struct engine *e, struct target *t, unsigned order, rs_m
 
 bool target_launch(struct engine *e, struct target *t, rs_mono now)
 {
-    if (t->from.ns == 0) {
+    bool begins = t->from.ns == 0;
+    if (begins) {
         t->from = e->ops.wall(e->ops.ctx);
-        e->counters.targets_started++;
         take_ports(e, t);
         plan_first_round(e, t);
     }
     if (!route(e, t, now))
         return false;
+    e->counters.targets_started += begins;
     unsigned order = 0;
     do {
         launch_step(e, t, order++, now);
