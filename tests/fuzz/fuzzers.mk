@@ -4,7 +4,7 @@
 #   COVER  what it is there to cover, below src/
 #   ARGS   for libFuzzer
 #   PLANT  the planted fault: PLANT_FILE below src/, and a sed script that takes one bound away in a copy of it
-FUZZERS ?= wire options http1 tcp trace chains aging classify ipfix expect
+FUZZERS ?= wire options http1 tcp trace chains aging classify ipfix expect input
 
 # Chains and what packets they see
 FLOW := $(filter-out observe/aging.c,$(patsubst src/%,%,$(wildcard src/observe/*.c))) wire/*.c base/*.c
@@ -76,3 +76,10 @@ LIBS_expect       := -ljansson
 ARGS_expect       := -max_len=4096 -dict=$(F)/seeds/expect.dict
 PLANT_FILE_expect := io/expect_compare.c
 PLANT_expect      := s/for (size_t i = 0; i < e->actual_n; i++)/for (size_t i = 0; i < e->actual_n + (e->actual_n > 1); i++)/
+
+SRC_input        := io/input.c io/job*.c io/source*.c io/text.c io/blocklist_parse.c wire/addr.c base/err.c
+COVER_input      := io/input.c io/job*.c
+LIBS_input       := -ljansson -lwandio
+ARGS_input       := -max_len=1024 -dict=$(F)/seeds/input.dict
+PLANT_FILE_input := io/job_list.c
+PLANT_input      := s/memchr(line, '.', n)/memchr(line, 35, n + (n > 0 \&\& line[n - 1] == '9'))/

@@ -92,6 +92,18 @@ ANY_FLOWS = {
     "flushed": H("0300") + b"\x5c12345678" * 8,
     "broken": H("0302") + b"\x4012345678" * 8,
 }
+# Target lists of each form (the first byte: NDJSON, CSV, list, either; +4: any width).
+INPUTS = {
+    "ndjson": b"\x00" + b'{"dip":"192.0.2.1","dp":80,"domain":"a.test","x":[1,{}]}\n\n{"dip":"2001:db8::1","dp":"443"}\n',
+    "csv": b"\x01dip,dp,domain,rank\n192.0.2.1,80,a.test,1\n\"2001:db8::1\",\"443\"\n",
+    "ranks": b"\x011,a.test\n",
+    "list": b"\x02# why\n192.0.2.1 # b\r\n\n192.0.2.8/30\n2001:db8::/126\n192.0.2.254-192.0.3.1\nx\n",
+    "either": b"\x03# c\nx\n192.0.2.0/24\n{}\n",
+    "wide": b"\x062001:db8::/32\n0.0.0.0/0\n",
+    "binary": b"\x02\xef\xbb\xbf192.0.2.1\0\n\xff\n",
+    "packed": b"\x03\x1f\x8b\x08\0\0\0\0\0",
+}
+INPUT_WORDS = ["192.0.2.", "2001:db8::", "/24", "/126", "-", "#", ",", "0.0.0.0/0", "255.255.255.255", '{\\"dip\\":\\"', "::"]
 EXPECT_WORDS = "about run dip dp sip sp proto conditions pkt_fwd".split()
 LOG_WORDS = ("line arm outcome round attempt attempts packets order port rerun syns answered_try icmp_type icmp_code why "
              "sip dip sp dp proto packets_from packets_to exchange_complete exchange_status body_bytes drops_from drops_to "
@@ -119,6 +131,8 @@ def main():
     write(out / "ipfix", ANY_FLOWS)
     write(out / "expect", captures.expectations())
     (out / "expect.dict").write_text("".join(f'"\\"{w}\\":"\n' for w in EXPECT_WORDS))
+    write(out / "input", INPUTS)
+    (out / "input.dict").write_text("".join(f'"{w}"\n' for w in INPUT_WORDS))
     (out / "http1.dict").write_text("".join(f'"{w}"\n' for w in HTTP1_WORDS))
 
 
