@@ -346,5 +346,6 @@ def test_listings(lab):
                    "--input", "--csv-input", "--output", "--output-flows", "--source-port",
                    "--seed", "--dryrun", "--pcap-out", "--confirm", "--confirm-delay", "--order",
                    "--same-flow", "--gap", "--contact", "--vantage", "--visible", "--trace",
-                   "--connect", "--timeout"):  # fmt: skip
+                   "--connect", "--timeout", "-t,", "--max-runtime", "--shards", "--shard ", "--dedup",
+                   "--dedup-most", "--window", "--list-input"):  # fmt: skip
         assert option in help_text, option
