@@ -4,12 +4,13 @@
 # make bench      figures against peers      make fuzz    each fuzzer for FUZZ_SECONDS     make fuzz-prove
 # make fmt        format the sources         make install DESTDIR= PREFIX=/usr/local
 # make SAN=1      the sanitizer build (build-san); make t T=tcpstate/syn K=name  one test program
+# make tsan       what has threads, under the thread sanitizer (build-tsan)
 VERSION := 0.1.0
 CC      ?= cc
 PREFIX  ?= /usr/local
 SAN     ?= 0
 WERROR  ?=
-BUILD   := $(if $(filter 1,$(SAN)),build-san,build)
+BUILD   := $(if $(filter 1,$(SAN)),build-san,$(if $(filter thread,$(SAN)),build-tsan,build))
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 \
@@ -20,6 +21,10 @@ ifeq ($(SAN),1)
 CFLAGS  ?= -O1 -g -fno-omit-frame-pointer
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(SAN),thread)
+CFLAGS  ?= -O1 -g -fno-omit-frame-pointer
+CFLAGS  += -fsanitize=thread
+LDFLAGS += -fsanitize=thread
 else
 CFLAGS  ?= -O2 -g -fstack-protector-strong
 CPPFLAGS += $(if $(findstring -O2,$(CFLAGS)),-D_FORTIFY_SOURCE=2)
@@ -119,6 +124,11 @@ unit: $(UNIT) $(SIM)
 # Sanitizers are on by default in tests: `make test` and `make check` build in build-san.
 test:
 	$(Q)$(MAKE) --no-print-directory SAN=1 unit
+# Several workers in memory, and the letters between them; the program itself for the lab.
+tsan:
+	$(Q)$(MAKE) --no-print-directory SAN=thread build-tsan/tests/unit/run/test_mailbox build-tsan/tests/sim/test_crew build-tsan/rawspider
+	build-tsan/tests/unit/run/test_mailbox
+	build-tsan/tests/sim/test_crew
 check: layers purity test
 layers:
 	$(Q)python3 tests/check/layers.py
@@ -160,6 +170,6 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all path unit test check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
+.PHONY: all path unit test tsan check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLIO:.o=.d) $(GENO:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/obj/*/*.d)

@@ -63,7 +63,7 @@ static char lower(char c)
 /* Parts of fixed length, then the domain: no two targets give the same bytes. */
 static struct seen fingerprint(const struct dedup *d, const struct dedup_target *t)
 {
-    char bytes[1 + 16 + 2 + 8 + 1 + INPUT_DOMAIN_BYTES];
+    char bytes[1 + 16 + 2 + 8 + INPUT_DOMAIN_BYTES];
     size_t n = 0;
     uint64_t mode = rs_siphash(&d->key_a, t->mode, strlen(t->mode));
     bytes[n++] = (char)t->dip->family;
@@ -73,7 +73,6 @@ static struct seen fingerprint(const struct dedup *d, const struct dedup_target 
     n += sizeof t->dp;
     memcpy(bytes + n, &mode, sizeof mode);
     n += sizeof mode;
-    bytes[n++] = t->domain != NULL;
     for (const char *c = t->domain; c != NULL && *c != '\0' && n < sizeof bytes; c++)
         bytes[n++] = lower(*c);
     return (struct seen){rs_siphash(&d->key_a, bytes, n), rs_siphash(&d->key_b, bytes, n), 0};

@@ -21,7 +21,7 @@ struct dedup;
 struct dedup_target {
     const struct wire_addr *dip;
     uint16_t dp;        /* never 0: the mode's default is filled in */
-    const char *domain; /* NULL: none; upper and lower case of ASCII are the same */
+    const char *domain; /* NULL or empty: none; upper and lower case of ASCII are the same */
     const char *mode;   /* what is said over the connection */
 };
 

@@ -128,35 +128,6 @@ static int open_reader(struct measure *m)
     return reader_new(&m->reader, &config, m->err);
 }
 
-static int open_input(struct measure *m)
-{
-    const struct measure_options *o = m->o;
-    enum input_format format = o->csv_input ? INPUT_CSV : o->list_input ? INPUT_LIST : INPUT_AUTO;
-    int rc = input_open(&m->input, o->input, format, m->err);
-    if (rc == 0 && o->max_targets != 0)
-        input_any_width(m->input);
-    return rc;
-}
-
-static int open_reader(struct measure *m)
-{
-    const struct measure_options *o = m->o;
-    struct reader_config config = {.input = m->input,
-                                   .blocklist = m->blocklist,
-                                   .targets_most = o->max_targets,
-                                   .shards = o->shards,
-                                   .shard = o->shard,
-                                   .dedup_most = o->dedup_most,
-                                   .window = o->window,
-                                   .mode = o->exchange->name,
-                                   .default_port = o->exchange->default_port,
-                                   .secret = host_secret(),
-                                   .seed = o->has_seed ? o->seed : (uint64_t)clock_wall().ns,
-                                   .ctx = m,
-                                   .notice = notice};
-    return reader_new(&m->reader, &config, m->err);
-}
-
 static int open_capture_file(struct measure *m)
 {
     char *name;
