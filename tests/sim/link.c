@@ -51,9 +51,26 @@ static struct packet *copy(enum link_way way, const struct wire_segment *seg, rs
     return p;
 }
 
+/* Through the bottleneck: when the packet has left it, or never. */
+static rs_mono squeeze(struct link *l, enum link_way way, rs_mono now)
+{
+    if (l->c.bottleneck == 0)
+        return now;
+    uint64_t each = RS_SEC / l->c.bottleneck;
+    if (rs_mono_diff(l->free_at[way], now) >= l->c.queue * each) {
+        l->overflowed[way]++;
+        return RS_NEVER;
+    }
+    rs_mono start = l->free_at[way].ns > now.ns ? l->free_at[way] : now;
+    return l->free_at[way] = rs_mono_add(start, each);
+}
+
 static void travel(struct link *l, const struct packet *p, rs_mono now)
 {
-    rs_mono at = rs_mono_add(now, l->c.delay_ns);
+    rs_mono left = squeeze(l, p->way, now);
+    if (left.ns == RS_NEVER.ns)
+        return;
+    rs_mono at = rs_mono_add(left, l->c.delay_ns);
     if (happens(l, l->c.reorder)) {
         at = rs_mono_add(at, rs_rand_below(&l->rand, l->c.jitter_ns));
         l->reordered[p->way]++;

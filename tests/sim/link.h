@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A path in memory between our machine ("client") and a server: delay, loss, reordering and
- * duplication from a seed, boxes that change packets, forged packets. Time is virtual. */
+ * duplication from a seed, a bottleneck, boxes that change packets, forged packets. Time is
+ * virtual. */
 #ifndef RS_TESTS_SIM_LINK_H
 #define RS_TESTS_SIM_LINK_H
 
@@ -33,6 +34,8 @@ struct link_config { /* shares in per mille, of each direction */
     unsigned loss, reorder, duplicate;
     uint64_t delay_ns;    /* one way */
     uint64_t jitter_ns;   /* of the reordered ones: up to so much more */
+    unsigned bottleneck;  /* packets a second, each way; 0: none */
+    unsigned queue;       /* packets that wait before it; what comes when it is full is dropped */
     link_box box;         /* may be NULL */
     unsigned ce_data;     /* for box_ce_on_data: the n-th data segment ... */
     enum link_way ce_way; /* ... this way */
@@ -43,7 +46,8 @@ struct link {
     struct rs_rand rand;
     struct packet *head, *tail; /* by arrival */
     unsigned data_seen[2];
-    unsigned sent[2], lost[2], duplicated[2], reordered[2];
+    rs_mono free_at[2]; /* the bottleneck */
+    unsigned sent[2], lost[2], duplicated[2], reordered[2], overflowed[2];
 };
 
 void link_init(struct link *l, const struct link_config *c, uint64_t seed);
