@@ -120,6 +120,12 @@ SET(rate)
     return number(text, 0, 100000000, &o->rate);
 }
 
+SET(prefix_rate)
+{
+    UNUSED_UI;
+    return number(text, 0, 100000000, &o->prefix_rate);
+}
+
 SET(max_targets)
 {
     UNUSED_UI;
@@ -204,7 +210,9 @@ static const struct option_row rows[] = {
     {"output", 0, "FILE", "records; default standard output", set_output},
     {"output-flows", 0, NULL, "add flow_results, a flow record for each arm", set_output_flows},
     {"workers", 'w', "N", "targets in flight at once (10000)", set_targets_most},
-    {"rate", 'r', "PPS", "packets a second (1000); 0: as fast as the path bears", set_rate},
+    {"rate", 'r', "PPS", "packets a second (1000); 0: as fast as path and machine bear", set_rate},
+    {"prefix-rate", 0, "PPS",
+     "of them at most so many to one /24 (IPv4) or /48 (IPv6); 0: no limit (0)", set_prefix_rate},
     {"blocklist-file", 'b', "FILE",
      "addresses to leave alone; default /etc/rawspider/blocklist.conf, else the IANA special "
      "ranges; none: no list",

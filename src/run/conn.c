@@ -51,10 +51,10 @@ static void send_segments(struct engine *e, struct conn *c, rs_mono now)
     for (unsigned i = 0; i < e->out.n_segments; i++) {
         struct wire_segment s = e->out.segment[i];
         size_t n;
-        if (s.cls == SEG_SYN && s.tries > 1) {
+        if (s.cls == SEG_SYN && s.tries > 1)
             e->counters.syn_retransmissions++;
-            pace_left(e, c, false, false, now); /* unanswered: on its way no longer */
-        }
+        if (s.cls == SEG_DATA && s.tries > 1)
+            pace_resent(e, c);
         if (s.tries > 1)
             refresh_hop(e, c->target, now);
         conn_prepare_segment(e, c->target, c->held->a.log.arm, c->ip_id++, &s);
@@ -62,7 +62,9 @@ static void send_segments(struct engine *e, struct conn *c, rs_mono now)
             craft_packet(e->craft, &c->held->a.flow.tuple, &s, packet, sizeof packet, &n, &err);
         if (rc == 0)
             rc = e->ops.send(e->ops.ctx, packet, n, &c->target->hop);
-        pace_packet(e);
+        pace_packet(e, c);
+        if (rc == -RS_EAGAIN)
+            engine_pressure(e, now); /* at once: what this turn would start has no room either */
         if (rc != 0) {
             e->counters.send_errors++;
             trace_note(e, c->target, &c->held->a.log, "not sent: %s",
@@ -145,7 +147,7 @@ static void established(struct engine *e, struct conn *c, rs_mono now)
         log->answered_try = (uint8_t)tcp_syns_sent(&c->tcp);
     if (log->answered_try > 1)
         e->counters.answered_late++;
-    pace_left(e, c, true, log->answered_try > 1, now);
+    pace_answered(e, c, log->answered_try > 1, now);
     if (c->script.n > 0)
         return;
     if (c->target->request_bytes == 0)
@@ -163,6 +165,7 @@ static void take_events(struct engine *e, struct conn *c, rs_mono now)
     if (ev & TCP_EV_REFUSED) {
         c->refused = true;
         log->answered_try = (uint8_t)tcp_syns_sent(&c->tcp);
+        pace_answered(e, c, log->answered_try > 1, now);
     }
     c->reset = c->reset || (ev & TCP_EV_RESET);
     c->gave_up = c->gave_up || (ev & TCP_EV_GAVE_UP);
@@ -414,7 +417,7 @@ static bool misses_a_reply(enum outcome o)
 
 /* Law 3: where a reply is missing, was it the path, or did this host lose the question or the
  * answer? */
-static void look_for_losses_here(struct engine *e, const struct conn *c, rs_mono now)
+static void look_for_losses_here(struct engine *e, const struct conn *c)
 {
     struct arm_log *log = &c->held->a.log;
     bool missing = misses_a_reply((enum outcome)log->outcome);
@@ -422,7 +425,6 @@ static void look_for_losses_here(struct engine *e, const struct conn *c, rs_mono
     if (missing && log->drops_to != log->drops_from) {
         log->outcome = OUTCOME_NOT_CAPTURED;
         e->counters.not_captured++;
-        engine_pressure(e, now);
     } else if (missing && c->send_errno != 0) {
         log->outcome = OUTCOME_NOT_SENT;
         snprintf(log->why, sizeof log->why, "%s", strerror(c->send_errno));
@@ -444,12 +446,12 @@ void conn_settle(struct engine *e, struct conn *c, rs_mono now)
     log->ended = e->ops.wall(e->ops.ctx);
     if (log->outcome == OUTCOME_NONE)
         log->outcome = (uint8_t)judge(c);
-    look_for_losses_here(e, c, now);
+    look_for_losses_here(e, c);
     /* Where the peer closed first and our FIN is acknowledged, nothing can come any more. */
     e->untidy =
         e->untidy || !(log->tcp_events & TCP_EV_CLOSED) || tcp_state(&c->tcp) == TCP_TIME_WAIT;
     trace_note(e, t, log, "ended: %s", outcome_name((enum outcome)log->outcome));
-    pace_left(e, c, false, false, now);
+    pace_ended(e, c);
     log->packets_to = e->packets;
     log->packets = c->held->a.flow.sight.packets;
     flow_table_remove(&e->flows, &c->held->a.flow);

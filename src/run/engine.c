@@ -91,7 +91,7 @@ int engine_new(struct engine **out,
     e->craft = craft_new(err);
     if (e->craft == NULL)
         rc = -RS_ESYS;
-    else if (e->addr_bucket == NULL || dormant_init(e, conns) != 0 ||
+    else if (e->addr_bucket == NULL || dormant_init(e, conns) != 0 || pace_prefix_init(e) != 0 ||
              flow_table_init(&e->flows, conns, config->secret) != 0)
         rc = rs_fail(err, RS_ENOMEM, "no memory for tables of %u targets", config->targets_most);
     else
@@ -113,6 +113,7 @@ void engine_free(struct engine *e)
     cond_table_free(e->table);
     flow_table_free(&e->flows);
     free(e->addr_bucket);
+    pace_prefix_free(e);
     record_free(&e->record);
     slab_free(&e->targets);
     slab_free(&e->conns);
@@ -262,6 +263,13 @@ void engine_drain(struct engine *e)
 /* What has not begun when the run is to end. */
 static void turn_away(struct engine *e)
 {
+    for (struct list *at = e->begun.next, *next; at != &e->begun; at = next) {
+        next = at->next;
+        if (LIST_ENTRY(at, struct target, link)->from.ns == 0) {
+            list_remove(at);
+            list_append(&e->ready, at);
+        }
+    }
     while (!list_empty(&e->ready)) {
         struct target *t = LIST_ENTRY(e->ready.next, struct target, link);
         list_remove(&t->link);

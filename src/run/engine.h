@@ -31,6 +31,7 @@ struct engine_config {
     unsigned n_ports;                /* at least the plugin's number of arms */
     unsigned targets_most;           /* in flight */
     uint64_t rate;                   /* packets a second; 0: as fast as the path bears */
+    uint64_t prefix_rate;            /* packets a second to one /24 or /48; 0: no limit */
     uint64_t timeout_ns;             /* of one attempt of an arm */
     unsigned confirm;                /* rounds of confirmation, 0 none */
     uint64_t confirm_delay_ns;
@@ -60,6 +61,11 @@ struct engine_counters {
     uint64_t not_captured, confirmations, incomplete;
     uint64_t records_lost; /* no memory for their text */
     uint64_t dormant;      /* connections now that are packed away */
+    uint64_t pace_rate;    /* packets a second: -r, or what -r 0 has come to */
+    uint64_t pace_late_cuts,
+        pace_local_cuts;   /* slowed down: late answers; drops or push-back on this host */
+    uint64_t pace_behind;  /* times that starts waited since the capture was read too late */
+    uint64_t prefix_waits; /* of targets, for their network's share */
 };
 
 enum engine_way { WAY_RECEIVED, WAY_SENT, WAY_HOST };

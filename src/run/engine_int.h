@@ -26,6 +26,8 @@
     (64u * 1024u) /* that a peer may still send after our close before we reset */
 #define NEIGHBOUR_RETRY (20 * RS_MS)
 #define DORMANT_STATES  3u
+#define PACE_EPOCHS     128u
+#define PACE_PREPAID    3u /* packets of an arm: SYN, request, FIN, or SYN, SYN, SYN */
 
 struct held { /* an attempt and its place in its target's history */
     struct held *next;
@@ -53,8 +55,11 @@ struct conn {
     uint32_t late_bytes;
     uint16_t ip_id;
     bool dirty, ended, established, closing, exchange_over, exchange_done;
-    bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
-    int send_errno; /* of the last packet that did not leave; 0 none */
+    bool refused, reset, gave_up, icmp_seen, bad_synack;
+    bool on_time;      /* pacing: its first SYN was answered, and nothing had to be sent again */
+    uint8_t prepaid;   /* pacing: packets paid for and not sent yet */
+    uint32_t began_us; /* pacing: monotonic, modulo 2^32 */
+    int send_errno;    /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
 };
 
@@ -75,6 +80,7 @@ struct target {
     uint16_t request_bytes;
     uint16_t dport;
     bool traced, parallel, addr_held, stopping, has_domain;
+    bool admitted; /* its network's share is taken for the next arms: see pace_prefix_slot */
     struct wire_addr dip;
     struct hop hop;
     uint8_t round, plan_n, plan_at, running, reruns;
@@ -84,6 +90,37 @@ struct target {
     rs_wall from, to;
     char *problem;           /* owned; NULL as long as there is none */
     struct plan_step plan[]; /* engine.plan_most */
+};
+
+struct pace_epoch {                     /* 50 ms */
+    double rate;                        /* packets a second */
+    unsigned sent, arms, on_time, late; /* answers of the arms that began in it */
+    unsigned answers;                   /* that came in it, to first SYNs ... */
+    uint64_t delays_us;                 /* ... and after how long, in sum */
+};
+
+struct pace {      /* pace.c, pace_rate.c, pace_prefix.c */
+    double rate;   /* packets a second, now */
+    double tokens; /* packets */
+    rs_mono refilled, hold_until, cut_at;
+    rs_wall seen_at; /* the stamp of the last packet of this turn; 0 none */
+    bool behind;     /* that was too long ago: the capture fills */
+    uint64_t *prefix;
+    /* the rate of -r 0 */
+    struct pace_epoch epoch[PACE_EPOCHS];
+    uint64_t now_no; /* of the epoch that runs */
+    rs_mono epoch_end;
+    uint64_t drops;
+    double delay_us;     /* from a SYN to its answer, running mean */
+    bool climbing;       /* doubling still */
+    uint64_t step_from;  /* the first epoch at this step of the climb */
+    double share;        /* of SYNs answered at the first try, up to this step */
+    uint64_t clean_from; /* the first epoch since the last cut */
+    double answers, late, own;
+    unsigned grown; /* epochs of growth near there */
+    double ceiling; /* where loss began last; 0 unknown */
+    unsigned trial; /* first or second; 0 none */
+    double trial_share, before_trial;
 };
 
 struct engine {
@@ -119,15 +156,12 @@ struct engine {
     uint8_t our_ports[8192]; /* a bit a port that the guard holds */
     double stray_tokens;
     rs_mono stray_at;
-    /* pacing */
-    double tokens;
-    rs_mono tokens_at, hold_until, cut_at;
-    unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
-    bool draining;                              /* see engine_drain */
-    bool untidy;                                /* see engine_untidy */
-    uint64_t packets;                           /* given to ops.tap */
-    uint64_t notices;                           /* bits of what was told already */
-    struct tcp_out out;                         /* scratch */
+    struct pace pace;
+    bool draining;      /* see engine_drain */
+    bool untidy;        /* see engine_untidy */
+    uint64_t packets;   /* given to ops.tap */
+    uint64_t notices;   /* bits of what was told already */
+    struct tcp_out out; /* scratch */
 };
 
 /* isn.c */
@@ -203,9 +237,23 @@ void pace_init(struct engine *e, rs_mono now);
 void pace_refill(struct engine *e, rs_mono now);
 bool pace_allows(const struct engine *e, rs_mono now);
 rs_mono pace_next(const struct engine *e, rs_mono now);
-void pace_packet(struct engine *e);
 void pace_started(struct engine *e, struct conn *c);
-void pace_left(struct engine *e, struct conn *c, bool answered, bool late, rs_mono now);
+void pace_packet(struct engine *e, struct conn *c); /* goes out */
+void pace_stray(struct engine *e, const struct wire_addr *dst);
+void pace_ended(struct engine *e, struct conn *c);
+void pace_seen(struct engine *e, rs_wall at); /* comes in */
+
+/* pace_rate.c */
+/* The first answer of a connection; late: not to its first SYN. */
+void pace_answered(struct engine *e, struct conn *c, bool late, rs_mono now);
+/* Data had to be sent again to a peer that is alive. */
+void pace_resent(struct engine *e, struct conn *c);
+
+/* pace_prefix.c */
+int pace_prefix_init(struct engine *e);
+void pace_prefix_free(struct engine *e);
+/* Takes a place for the first packets of `arms` arms. When they may leave: now, or later. */
+rs_mono pace_prefix_slot(struct engine *e, const struct wire_addr *dst, unsigned arms, rs_mono now);
 
 /* report.c */
 void report_target(struct engine *e, struct target *t);

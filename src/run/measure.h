@@ -17,6 +17,7 @@ struct measure_options {        /* strings are borrowed; zero is not a default: 
     bool csv_input, output_flows;
     unsigned targets_most;   /* -w */
     uint64_t rate;           /* -r, packets a second; 0 as fast as the path bears */
+    uint64_t prefix_rate;    /* packets a second to one /24 or /48; 0 no limit */
     const char *blocklist;   /* NULL: the default; "none": none */
     struct wire_addr source; /* -S; family 0: the kernel's choice */
     bool has_gateway_mac;

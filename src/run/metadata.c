@@ -29,6 +29,7 @@ static void settings(const struct measure *m, struct record *r)
     record_str(r, "guard", guard_method_name(guard_method(m->guard)));
     record_str(r, "injector", o->ip_layer ? "ip" : "packet");
     record_uint(r, "rate", o->rate);
+    record_uint(r, "prefix_rate", o->prefix_rate);
     record_uint(r, "targets_in_flight_most", o->targets_most);
     record_real(r, "timeout", o->timeout);
     record_uint(r, "confirm", o->confirm);
@@ -74,6 +75,11 @@ static void counts(struct record *r, const struct measure_progress *p)
         {"ip_fragments", c->fragments},
         {"host_rejects", c->host_rejects},
         {"not_captured", c->not_captured},
+        {"pace_rate", c->pace_rate},
+        {"pace_late_cuts", c->pace_late_cuts},
+        {"pace_local_cuts", c->pace_local_cuts},
+        {"pace_behind", c->pace_behind},
+        {"prefix_waits", c->prefix_waits},
         {"source_ports", p->ports},
         {"source_ports_taken", p->ports_taken},
         {"table_bytes", p->table_bytes},

@@ -1,92 +1,104 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Pacing. With a rate: a token bucket that every packet draws from and that only new arms wait for,
- * so that answers are never late. With rate 0: a window of connections on their way that grows
- * while first SYNs are answered and shrinks when later ones are, when the capture loses packets or
- * when the kernel pushes back. Silence alone is no loss. */
-#include "run/engine_int.h"
+ * Pacing: when the next arm may leave. A token bucket of packets at the rate of -r, or at the one
+ * that pace_rate.c finds, and holds for what is wrong on this host. Only new arms wait, so that
+ * answers are never late; but every packet is paid for. An arm pays for PACE_PREPAID packets when
+ * it begins, so that SYNs leave evenly and not in waves of a round trip; what it needs beyond that
+ * it draws as it goes, what it did not need comes back when it ends. */
+#include "run/pace_int.h"
 
-#define WINDOW_FIRST 64u
-#define WINDOW_LEAST 16u
-#define CUT_INTERVAL (200 * RS_MS) /* one cut for one event of congestion */
+#define HOLD        (20 * RS_MS) /* after the kernel pushed back or lost packets */
+#define BEHIND_MOST (10 * RS_MS) /* from a packet's arrival to its turn here */
+#define BEHIND_LOOK RS_MS
 
 void pace_init(struct engine *e, rs_mono now)
 {
-    e->tokens_at = now;
-    e->hold_until = now;
-    e->cut_at = now;
-    e->window = WINDOW_FIRST;
-    e->window_ceiling = e->config.targets_most * (unsigned)e->config.plugin->n_arms;
-    e->tokens = 2;
+    struct pace *p = &e->pace;
+    p->refilled = p->hold_until = now;
+    p->tokens = 2;
+    pace_rate_init(e, now);
+}
+
+/* The capture's queue is the first thing that fills when this loop cannot keep up, long before the
+ * kernel drops anything; answers that wait there make RTTs and distances of arms wrong, too. */
+static void look_behind(struct engine *e)
+{
+    struct pace *p = &e->pace;
+    bool was = p->behind;
+    p->behind = false;
+    if (p->seen_at.ns == 0)
+        return; /* nothing was waiting */
+    p->behind = e->ops.wall(e->ops.ctx).ns - p->seen_at.ns > (int64_t)BEHIND_MOST;
+    p->seen_at.ns = 0;
+    if (p->behind && !was)
+        e->counters.pace_behind++;
 }
 
 void pace_refill(struct engine *e, rs_mono now)
 {
-    if (e->config.rate != 0) {
-        double most =
-            (double)e->config.rate / 100; /* 10 ms worth: a long sleep must not end in a burst */
-        most = most < 4 ? 4 : most;
-        e->tokens += (double)rs_mono_diff(now, e->tokens_at) * (double)e->config.rate / 1e9;
-        e->tokens = e->tokens > most ? most : e->tokens;
-    }
-    e->tokens_at = now;
+    struct pace *p = &e->pace;
+    double most = p->rate / 100; /* 10 ms worth: a long sleep must not end in a burst */
+    most = most < 4 ? 4 : most;
+    p->tokens += (double)rs_mono_diff(now, p->refilled) * p->rate / 1e9;
+    p->tokens = p->tokens > most ? most : p->tokens < -p->rate ? -p->rate : p->tokens;
+    p->refilled = now;
+    look_behind(e);
+    pace_rate_tick(e, now);
 }
 
 bool pace_allows(const struct engine *e, rs_mono now)
 {
-    if (!rs_mono_reached(e->hold_until, now))
-        return false;
-    return e->config.rate != 0 ? e->tokens >= 1 : e->in_window < e->window;
+    const struct pace *p = &e->pace;
+    return !p->behind && p->tokens >= 1 && rs_mono_reached(p->hold_until, now);
 }
 
 rs_mono pace_next(const struct engine *e, rs_mono now)
 {
-    if (!rs_mono_reached(e->hold_until, now))
-        return e->hold_until;
-    if (e->config.rate == 0)
-        return e->in_window < e->window ? now : RS_NEVER; /* a full window moves by events */
-    double wait = e->tokens >= 1 ? 0 : (1 - e->tokens) * 1e9 / (double)e->config.rate;
-    return rs_mono_add(now, (uint64_t)wait);
-}
-
-void pace_packet(struct engine *e)
-{
-    if (e->config.rate != 0)
-        e->tokens -= 1;
+    const struct pace *p = &e->pace;
+    if (!rs_mono_reached(p->hold_until, now))
+        return p->hold_until;
+    if (p->behind)
+        return rs_mono_add(now, BEHIND_LOOK);
+    return rs_mono_add(now, p->tokens >= 1 ? 0 : (uint64_t)((1 - p->tokens) * 1e9 / p->rate));
 }
 
 void pace_started(struct engine *e, struct conn *c)
 {
-    c->in_window = true;
-    e->in_window++;
+    c->prepaid = PACE_PREPAID;
+    e->pace.tokens -= PACE_PREPAID;
+    pace_rate_started(e, c);
 }
 
-static void cut(struct engine *e, rs_mono now)
+void pace_packet(struct engine *e, struct conn *c)
 {
-    if (rs_mono_diff(now, e->cut_at) < CUT_INTERVAL)
+    pace_rate_sent(e);
+    if (c->prepaid > 0) {
+        c->prepaid--;
         return;
-    e->cut_at = now;
-    e->window = e->window * 7 / 10;
-    e->window = e->window < WINDOW_LEAST ? WINDOW_LEAST : e->window;
-    e->window_ceiling = e->window;
+    }
+    e->pace.tokens -= 1;
+    pace_prefix_draw(e, &c->target->dip, 1, e->pace.refilled);
 }
 
-void pace_left(struct engine *e, struct conn *c, bool answered, bool late, rs_mono now)
+void pace_stray(struct engine *e, const struct wire_addr *dst)
 {
-    if (late)
-        cut(e, now);
-    if (!c->in_window)
-        return;
-    c->in_window = false;
-    e->in_window--;
-    if (!answered || late)
-        return;
-    /* Doubles in a window's worth of answers up to where it was cut last, then grows by a 32nd. */
-    if (e->window < e->window_ceiling || rs_rand_below(&e->rand, 32) == 0)
-        e->window++;
+    pace_rate_sent(e);
+    e->pace.tokens -= 1;
+    pace_prefix_draw(e, dst, 1, e->pace.refilled);
+}
+
+void pace_ended(struct engine *e, struct conn *c)
+{
+    e->pace.tokens += c->prepaid;
+    c->prepaid = 0;
+}
+
+void pace_seen(struct engine *e, rs_wall at)
+{
+    e->pace.seen_at = at;
 }
 
 void engine_pressure(struct engine *e, rs_mono now)
 {
-    cut(e, now);
-    e->hold_until = rs_mono_add(now, 20 * RS_MS);
+    e->pace.hold_until = rs_mono_add(now, HOLD);
+    pace_rate_pressure(e, now);
 }

@@ -108,6 +108,7 @@ void engine_packet(
         return;
     }
     struct received r;
+    pace_seen(e, at);
     e->counters.packets_received++;
     e->counters.bytes_received += n;
     tap(e, ip, n, at, WAY_RECEIVED);

@@ -250,6 +250,7 @@ static int open_engine(struct measure *m)
                                    .n_ports = n_ports,
                                    .targets_most = o->targets_most,
                                    .rate = o->rate,
+                                   .prefix_rate = o->prefix_rate,
                                    .timeout_ns = (uint64_t)(o->timeout * 1e9),
                                    .confirm = o->confirm,
                                    .confirm_delay_ns = (uint64_t)(o->confirm_delay * 1e9),

@@ -63,5 +63,5 @@ void stray_segment(struct engine *e, const struct wire_view *v, rs_mono now)
         return;
     if (e->ops.send(e->ops.ctx, packet, n, &hop) == 0)
         e->counters.strays_answered++;
-    pace_packet(e);
+    pace_stray(e, &v->src);
 }

@@ -60,7 +60,10 @@ void target_ready(struct engine *e, struct target *t)
         }
         hold_addr(e, t);
     }
-    list_append(t->from.ns != 0 ? &e->begun : &e->ready, &t->link);
+    /* What waited for its network's share has its moment now: behind all others it would leave
+     * together with those that come after it. */
+    bool first = t->from.ns != 0 || (t->admitted && !e->draining);
+    list_append(first ? &e->begun : &e->ready, &t->link);
 }
 
 static void wait_until(struct engine *e, struct target *t, rs_mono at)
@@ -155,8 +158,36 @@ static void launch_step(struct engine *e, struct target *t, unsigned order, rs_m
         target_problem(t, "no memory for another connection");
 }
 
+/* How many arms leave at the next launch. */
+static unsigned arms_next(const struct engine *e, const struct target *t)
+{
+    const struct plugin *p = e->config.plugin;
+    unsigned n = 0;
+    if (t->from.ns != 0 || e->config.same_flow)
+        return 1;
+    for (size_t i = 0; i < p->n_arms; i++)
+        n += p->arms[i].after == NULL;
+    return n;
+}
+
+/* Whether its network's share (--prefix-rate) lets it go now; if not, it comes back when it does.
+ */
+static bool admitted(struct engine *e, struct target *t, rs_mono now)
+{
+    if (t->admitted)
+        return true;
+    t->admitted = true;
+    rs_mono at = pace_prefix_slot(e, &t->dip, arms_next(e, t), now);
+    if (rs_mono_reached(at, now))
+        return true;
+    wait_until(e, t, at);
+    return false;
+}
+
 bool target_launch(struct engine *e, struct target *t, rs_mono now)
 {
+    if (!admitted(e, t, now))
+        return false;
     if (t->from.ns == 0) {
         t->from = e->ops.wall(e->ops.ctx);
         e->counters.targets_started++;
@@ -165,6 +196,7 @@ bool target_launch(struct engine *e, struct target *t, rs_mono now)
     }
     if (!route(e, t, now))
         return false;
+    t->admitted = false;
     unsigned order = 0;
     do {
         launch_step(e, t, order++, now);
