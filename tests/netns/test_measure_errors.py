@@ -24,6 +24,7 @@ USAGE = [
     (["classify", "--log"], "rawspider: --log needs a value; rawspider classify --help"),
     (["measure", "-r", "fast", "ecn"], "--rate"),
     (["measure", "-r", "-1", "ecn"], "--rate"),
+    (["measure", "--prefix-rate", "some", "ecn"], "--prefix-rate"),
     (["measure", "-w", "0", "ecn"], "--workers"),
     (["measure", "-S", "example.org", "ecn"], "--source"),
     (["measure", "-G", "00:11:22", "ecn"], "--gateway-mac"),

@@ -100,6 +100,21 @@ def test_one_target_at_a_time(lab, folder):
     assert len(set(dips)) == 16 and changes == 15
 
 
+def test_prefix_rate(lab, folder):
+    """One network gets its share in every second, with answers and all; the others do not wait."""
+    file = os.path.join(folder, "out.pcap")
+    options = ["-r", "0", "--prefix-rate", "40", "--pcap-out", file]
+    crowd, other = lab.targets("none", 12, 4), lab.targets("none", 1, 6)
+    outcome = measure(lab, crowd + other, *options).check()
+    assert len(outcome.records) == 13 and all(base(r) == NONE for r in outcome.records)
+    times = [s.time for s in ours(file) if "." in s.dst]
+    most = max(sum(0 <= t - first < 1 for t in times) for first in times)
+    assert len(times) >= 12 * 6 and 20 <= most <= 40 + 8
+    first = [s.time for s in ours(file) if s.flags & SYN]
+    sixth = [s.time for s in ours(file) if ":" in s.dst]
+    assert max(sixth) - min(first) < 1 < max(times) - min(times)
+
+
 def test_confirm_none(lab):
     outcome = measure(lab, lab.targets("syn_rst", 3), "--confirm", "0", "--output-flows").check()
     for record in outcome.records:
@@ -190,6 +205,7 @@ def test_quiet_and_verbose(lab):
 METADATA = {
     "tool": str, "version": str, "plugin": str, "mode": str, "local_hostname": str, "vantage": str,
     "contact": str, "iface": str, "source_ips": list, "injector": str, "rate": int,
+    "prefix_rate": int, "pace_rate": int,
     "targets_in_flight_most": int, "timeout": float, "confirm": int, "seed": int, "gro": bool,
     "blocklist_entries": int, "start_time": str, "end_time": str, "elapsed": float,
 }  # fmt: skip

@@ -74,7 +74,7 @@ static struct result play(const struct scene *s)
                                    .ports = ports,
                                    .n_ports = 4,
                                    .targets_most = s->targets,
-                                   .rate = 100000,
+                                   .rate = 150000, /* packets a second: 50,000 arms */
                                    .timeout_ns = 10 * RS_SEC,
                                    .confirm = 2,
                                    .confirm_delay_ns = 3 * RS_SEC,
