@@ -93,7 +93,7 @@ struct target {
     struct plan_step plan[]; /* engine.plan_most */
 };
 
-struct pace_epoch {                     /* 100 ms */
+struct pace_epoch {                     /* 50 ms */
     double rate;                        /* packets a second */
     unsigned sent, arms, on_time, late; /* answers of the arms that began in it */
     unsigned answers;                   /* that came in it, to first SYNs ... */

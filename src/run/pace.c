@@ -7,7 +7,7 @@
 #include "run/pace_int.h"
 
 #define HOLD        (20 * RS_MS) /* after the kernel pushed back or lost packets */
-#define BEHIND_MOST (5 * RS_MS)  /* from a packet's arrival to its turn here */
+#define BEHIND_MOST (10 * RS_MS) /* from a packet's arrival to its turn here */
 #define BEHIND_LOOK RS_MS
 
 void pace_init(struct engine *e, rs_mono now)
