@@ -327,6 +327,21 @@ static void on_head(struct http *h, uint8_t c)
     }
 }
 
+/* Bytes of the head that say nothing, up to one that may: what is in a value that nobody reads, the
+ * reason phrase, the rest of a name that is none of ours. Most of a head is such. */
+static size_t dull_bytes(const struct http *h, const uint8_t *bytes, size_t n)
+{
+    size_t room = HTTP_HEAD_BYTES_MOST - h->head_bytes, most = n < room ? n : room, i = 0;
+    if (h->phase == REASON || (h->phase == VALUE && h->field == FIELD_OTHER)) {
+        const uint8_t *end = memchr(bytes, '\n', most);
+        return end == NULL ? most : (size_t)(end - bytes);
+    }
+    if (h->phase == NAME && h->candidates == 0)
+        while (i < most && bytes[i] != ':' && bytes[i] != '\n')
+            i++;
+    return i;
+}
+
 /* --- the answer's body --- */
 
 static void end_chunk_size(struct http *h)
@@ -415,7 +430,10 @@ enum exchange_status http1_input(void *state, const uint8_t *bytes, size_t n)
     struct http *h = state;
     while (n > 0 && h->phase != FINISHED && h->phase != BROKEN) {
         size_t used = 1;
-        if (h->phase < BODY_LENGTH) {
+        if (h->phase < BODY_LENGTH && (used = dull_bytes(h, bytes, n)) > 0) {
+            h->head_bytes = (uint16_t)(h->head_bytes + used);
+        } else if (h->phase < BODY_LENGTH) {
+            used = 1;
             on_head(h, *bytes);
         } else if (h->phase == BODY_LENGTH || h->phase == BODY_UNTIL_CLOSE ||
                    h->phase == CHUNK_DATA) {

@@ -19,6 +19,15 @@ void flow_init(struct flow *f, const struct wire_tuple *tuple, uint32_t chains)
     }
 }
 
+void flow_init_like(struct flow *f,
+                    const struct flow *model,
+                    size_t bytes,
+                    const struct wire_tuple *tuple)
+{
+    memcpy(f, model, bytes);
+    f->tuple = *tuple;
+}
+
 static void stamp(struct flow *f, rs_wall at)
 {
     if (f->pkt_first == 0)

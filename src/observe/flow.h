@@ -83,6 +83,12 @@ struct flow {
 size_t flow_bytes(uint32_t chains);
 
 void flow_init(struct flow *f, const struct wire_tuple *tuple, uint32_t chains);
+/* The same by copying a flow of those chains that flow_init has just made, `bytes` long: for who
+ * makes many. */
+void flow_init_like(struct flow *f,
+                    const struct flow *model,
+                    size_t bytes,
+                    const struct wire_tuple *tuple);
 /* One packet of the flow (TCP, UDP, other). */
 void flow_packet(struct flow *f, const struct wire_view *v, enum flow_dir dir, rs_wall at);
 /* One ICMP error that quotes a packet of the flow; the caller has judged that it is believable. It

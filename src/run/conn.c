@@ -31,7 +31,7 @@ void conn_prepare_segment(const struct engine *e,
     s->ttl = CONN_TTL;
     s->ip_flags = 2; /* DF */
     s->ip_id = ip_id;
-    s->flow_label = flow_label_for(e, &t->dip);
+    s->flow_label = t->flow_label;
     rules_apply(a->rules, a->n_rules, s);
 }
 
@@ -294,7 +294,7 @@ int conn_start(struct engine *e,
     wheel_timer_init(&c->timer.wheel);
     c->timer.owner = TIMER_CONN;
     init_log(e, t, &h->a.log, step, batch_order);
-    flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
+    flow_init_like(&h->a.flow, &e->flow_model, e->flow_bytes, &h->a.log.tuple);
     h->a.flow.owner = &c->timer;
     flow_table_add(&e->flows, &h->a.flow);
     const struct arm *arm = conn_arm(e, c);
@@ -319,7 +319,7 @@ void conn_never(struct engine *e, struct target *t, const struct plan_step *step
     if (h == NULL)
         return;
     init_log(e, t, &h->a.log, step, 0);
-    flow_init(&h->a.flow, &h->a.log.tuple, e->config.plugin->chains);
+    flow_init_like(&h->a.flow, &e->flow_model, e->flow_bytes, &h->a.log.tuple);
     h->a.log.outcome = OUTCOME_NOT_SENT;
     h->a.log.ended = h->a.log.planned;
     snprintf(h->a.log.why, sizeof h->a.log.why, "%.*s", (int)sizeof h->a.log.why - 1, why);

@@ -65,6 +65,8 @@ int engine_new(struct engine **out,
     unsigned arms = (unsigned)p->n_arms, round = arms > 3 * (arms - 1) ? arms : 3 * (arms - 1);
     if (e->config.dormancy_ns == 0)
         e->config.dormancy_ns = DORMANCY;
+    flow_init(&e->flow_model, &(struct wire_tuple){.pad = 0}, p->chains);
+    e->flow_bytes = flow_bytes(p->chains);
     e->plan_most = round + RERUNS_OF_TARGET;
     slab_init(&e->targets, sizeof(struct target) + e->plan_most * sizeof(struct plan_step),
               config->targets_most);
@@ -190,6 +192,7 @@ static struct target *make_target(struct engine *e, const struct job *job)
     t->timer.owner = TIMER_TARGET;
     t->line = job->line;
     t->dip = job->dip;
+    t->flow_label = job->dip.family == 6 ? flow_label_for(e, &job->dip) : 0;
     t->traced = e->config.trace.family != 0 && wire_addr_equal(&e->config.trace, &job->dip);
     e->in_flight++;
     return t;
@@ -244,7 +247,7 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
     int rc = e->ops.route(e->ops.ctx, &job->dip, now, &hop, err);
     if (rc != 0)
         return rc;
-    struct target t = {.dip = job->dip, .hop = hop};
+    struct target t = {.dip = job->dip, .hop = hop, .flow_label = flow_label_for(e, &job->dip)};
     for (unsigned arm = 0; arm < e->config.plugin->n_arms; arm++) {
         struct wire_tuple tuple = {.src = hop.src,
                                    .dst = job->dip,

@@ -84,6 +84,7 @@ struct target {
     bool admitted; /* its network's share is taken for the next arms: see pace_prefix_slot */
     struct wire_addr dip;
     struct hop hop;
+    uint32_t flow_label; /* of IPv6, the same for all its packets */
     uint8_t round, plan_n, plan_at, running, reruns;
     uint16_t ports[COND_ARMS];
     struct held *first; /* attempts that are not dormant, in time order */
@@ -150,8 +151,10 @@ struct engine {
     unsigned in_flight;
     rs_mono turn_at; /* time of the last turn */
     unsigned port_cursor;
-    size_t request_bytes; /* of the requests that exist now */
-    unsigned plan_most;   /* steps of one round of a target, with reruns */
+    size_t request_bytes;   /* of the requests that exist now */
+    struct flow flow_model; /* a new flow of the plugin's chains ... */
+    size_t flow_bytes;      /* ... and how much of one there is */
+    unsigned plan_most;     /* steps of one round of a target, with reruns */
     uint16_t ip_id;
     bool ecn_arm[COND_ARMS]; /* the rules make an ECN-setup SYN of this arm's SYN */
     uint8_t our_ports[8192]; /* a bit a port that the guard holds */
