@@ -62,8 +62,11 @@ static void on_progress(void *ctx, const struct measure_progress *p)
         snprintf(left, sizeof left, "; %.0f s left",
                  (double)p->in_flight * p->elapsed / (double)p->records + 0.5);
     status_say(&ui->status, p->elapsed,
-               "done %llu (%.0f/s); in flight %u; send %.0f p/s; drops %llu%s",
+               "done %llu (%.0f/s); in flight %u; send %.0f p/s; retransmitted %llu; drops %llu%s",
                (unsigned long long)p->records, rate, p->in_flight, pps,
+               (unsigned long long)(p->counters->syn_retransmissions +
+                                    p->counters->data_retransmissions +
+                                    p->counters->fin_retransmissions),
                (unsigned long long)(p->kernel_dropped + p->iface_dropped), left);
     ui->last_elapsed = p->elapsed;
     ui->last_records = p->records;

@@ -78,6 +78,7 @@ TEXT_OPTION(input)
 TEXT_OPTION(output)
 TEXT_OPTION(blocklist)
 TEXT_OPTION(metadata)
+TEXT_OPTION(updates)
 TEXT_OPTION(vantage)
 TEXT_OPTION(pcap_out)
 SECONDS_OPTION(confirm_delay, 0)
@@ -87,6 +88,7 @@ ADDRESS_OPTION(source)
 ADDRESS_OPTION(trace)
 FLAG_OPTION(csv_input, o->csv_input = true)
 FLAG_OPTION(output_flows, o->output_flows = true)
+FLAG_OPTION(resume, o->resume = true)
 FLAG_OPTION(ip_layer, o->ip_layer = true)
 FLAG_OPTION(visible, o->visible = true)
 FLAG_OPTION(dryrun, o->dryrun = true)
@@ -202,6 +204,7 @@ static const struct option_row rows[] = {
     {"input", 0, "FILE", "targets; default standard input; may be compressed", set_input},
     {"csv-input", 0, NULL, "the input is CSV: dip,dp,domain[,rank]", set_csv_input},
     {"output", 0, "FILE", "records; default standard output", set_output},
+    {"resume", 0, NULL, "go on with the --output FILE of a run that ended early", set_resume},
     {"output-flows", 0, NULL, "add flow_results, a flow record for each arm", set_output_flows},
     {"workers", 'w', "N", "targets in flight at once (10000)", set_targets_most},
     {"rate", 'r', "PPS", "packets a second (1000); 0: as fast as the path bears", set_rate},
@@ -230,6 +233,7 @@ static const struct option_row rows[] = {
     {"gap", 0, "S", "seconds between them (1)", set_gap},
     {"metadata-file", 'm', "FILE", "counters and settings as one JSON object, at the end",
      set_metadata},
+    {"status-updates-file", 'u', "FILE", "counters as CSV, a line a second", set_updates},
     {"contact", 0, "URL", "who measures: in the User-Agent and the metadata", set_contact},
     {"vantage", 0, "NAME", "name of this vantage point, for the records", set_vantage},
     {"visible", 0, NULL, "let tcpdump on this host see what is sent (slower)", set_visible},

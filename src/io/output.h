@@ -18,6 +18,20 @@ struct output;
  * -RS_EPERM; -RS_EINVAL a directory; -RS_ENOMEM; -RS_ESYS. */
 int output_open(struct output **out, const char *path, bool append, struct rs_err *err);
 
+/* For a file that a run may go on with later (open it with `append`): takes it for this process
+ * alone, by a lock that ends with the descriptor, then empties it if `empty`. From then on it holds
+ * whole records only: one that could not be written to its end is cut off again; and output_close
+ * waits until all of it is on the disk. Does nothing for pipes and devices. 0; -RS_EBUSY another
+ * run writes to it; -RS_ESYS. */
+int output_take(struct output *out, bool empty, struct rs_err *err);
+
+/* Asks the system to bring what was written so far to the disk, and does not wait for it. 0, or
+ * -RS_ESYS: an earlier request has failed, and records may not be there after a power loss. Only
+ * for a file that was taken; else it does nothing. */
+int output_sync(struct output *out, struct rs_err *err);
+
+/* Whether both are one file (either may be NULL or "-": no). */
+bool output_is_same(const char *a, const char *b);
 /* Whether opening `output` would empty the file `input` (either may be NULL or "-": no). */
 bool output_would_empty(const char *output, const char *input);
 

@@ -21,6 +21,7 @@ struct router {
     struct mnl_socket *query, *news;
     struct fib fib4, fib6;
     struct neigh neigh;
+    uint64_t outages, changes;
     void (*ask)(void *ctx, const struct wire_addr *our_addr, const struct wire_addr *next_hop);
     void *ask_ctx;
 };
@@ -68,6 +69,23 @@ static void all_is_stale(struct router *r)
     r->fib4.stale = r->fib6.stale = true;
 }
 
+static bool is_outage(const struct router *r, const struct nlmsghdr *h)
+{
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(h);
+    const struct ifaddrmsg *address = mnl_nlmsg_get_payload(h);
+    switch (h->nlmsg_type) {
+    case RTM_NEWLINK: /* without carrier it is up, and not running */
+        return link->ifi_index == r->iface.index &&
+               (link->ifi_flags & (IFF_UP | IFF_RUNNING)) != (IFF_UP | IFF_RUNNING);
+    case RTM_DELLINK:
+        return link->ifi_index == r->iface.index;
+    case RTM_DELADDR:
+        return (int)address->ifa_index == r->iface.index;
+    default:
+        return false;
+    }
+}
+
 /* An address change moves local and prefix routes and source addresses; links take IPv4 routes with
  * them without a word about the routes. */
 static void on_news(struct router *r, const struct nlmsghdr *h)
@@ -76,6 +94,9 @@ static void on_news(struct router *r, const struct nlmsghdr *h)
         on_neighbour(r, h);
         return;
     }
+    r->outages += is_outage(r, h);
+    r->changes += h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK ||
+                  h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR;
     const struct rtgenmsg *m = mnl_nlmsg_get_payload(h);
     bool one = h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE;
     if (one && m->rtgen_family == AF_INET)
@@ -98,6 +119,8 @@ int router_read(struct router *r)
         if (got < 0 && errno == ENOBUFS) { /* news were lost: read all again */
             all_is_stale(r);
             read_neighbours(r);
+            r->outages++;
+            r->changes++;
             continue;
         }
         if (got <= 0)
@@ -167,6 +190,16 @@ void router_free(struct router *r)
 int router_fd(const struct router *r)
 {
     return mnl_socket_get_fd(r->news);
+}
+
+uint64_t router_outages(const struct router *r)
+{
+    return r->outages;
+}
+
+uint64_t router_changes(const struct router *r)
+{
+    return r->changes;
 }
 
 void router_on_ask(struct router *r,

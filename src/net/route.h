@@ -36,6 +36,12 @@ int router_fd(const struct router *r);
  * out of date). */
 int router_read(struct router *r);
 
+/* How often the interface or one of its addresses went away, as far as the news were taken:
+ * what was under way then may be lost. News that got lost themselves count as well. */
+uint64_t router_outages(const struct router *r);
+/* Changes with every news of links and addresses: time to look at them again. */
+uint64_t router_changes(const struct router *r);
+
 /* `ask` is called from router_lookup when a neighbour has to be asked for: at most once a second
  * and neighbour. The caller sends the ARP request or neighbour solicitation from `our_addr`. Both
  * addresses are valid during the call only. */

@@ -44,6 +44,13 @@ static void refresh_hop(struct engine *e, struct target *t, rs_mono now)
         t->hop = hop;
 }
 
+static void count_again(struct engine_counters *counters, enum seg_class cls)
+{
+    counters->syn_retransmissions += cls == SEG_SYN;
+    counters->data_retransmissions += cls == SEG_DATA;
+    counters->fin_retransmissions += cls == SEG_FIN;
+}
+
 static void send_segments(struct engine *e, struct conn *c, rs_mono now)
 {
     uint8_t packet[2048];
@@ -51,12 +58,12 @@ static void send_segments(struct engine *e, struct conn *c, rs_mono now)
     for (unsigned i = 0; i < e->out.n_segments; i++) {
         struct wire_segment s = e->out.segment[i];
         size_t n;
-        if (s.cls == SEG_SYN && s.tries > 1) {
-            e->counters.syn_retransmissions++;
+        if (s.cls == SEG_SYN && s.tries > 1)
             pace_left(e, c, false, false, now); /* unanswered: on its way no longer */
-        }
-        if (s.tries > 1)
+        if (s.tries > 1) {
+            count_again(&e->counters, (enum seg_class)s.cls);
             refresh_hop(e, c->target, now);
+        }
         conn_prepare_segment(e, c->target, c->held->a.log.arm, c->ip_id++, &s);
         int rc =
             craft_packet(e->craft, &c->held->a.flow.tuple, &s, packet, sizeof packet, &n, &err);

@@ -50,8 +50,8 @@ struct engine_counters {
     uint64_t targets_started, targets_done; /* of those that engine_add took */
     uint64_t connections, established, exchanges;
     uint64_t packets_sent, bytes_sent, packets_received, bytes_received;
-    uint64_t send_errors, syn_retransmissions,
-        answered_late; /* late: to a SYN that was not the first */
+    uint64_t send_errors, syn_retransmissions, data_retransmissions, fin_retransmissions;
+    uint64_t answered_late; /* to a SYN that was not the first */
     uint64_t strays_answered;
     uint64_t unmatched;    /* packets to our ports that belong to no connection of ours */
     uint64_t unbelievable; /* RSTs, SYN/ACKs, ICMP errors and others that prove nothing (law 5) */
@@ -81,7 +81,8 @@ struct engine_ops {
     /* One packet that was sent, received, or emitted by this host about our connections, from its
      * IP header on, in processing order; NULL: not wanted. */
     void (*tap)(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way);
-    /* Packets that the capture has lost up to now. `exact` false: a cached figure will do. */
+    /* What was lost here up to now: packets of the capture, and times that the interface or its
+     * address was away. `exact` false: a cached figure will do. */
     uint64_t (*drops)(void *ctx, bool exact);
     rs_wall (*wall)(void *ctx);
     /* One line of the trace, without newline. */

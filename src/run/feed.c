@@ -19,17 +19,6 @@ void measure_fail(struct measure *m, const char *text)
         loop_stop(m->loop);
 }
 
-void measure_record(void *ctx, const char *text, size_t n)
-{
-    struct measure *m = ctx;
-    if (m->failed)
-        return;
-    if (output_write(m->output, text, n, m->err) != 0)
-        measure_fail(m, m->err->text);
-    else
-        m->records++;
-}
-
 /* A job that will not be measured gets its record at once. */
 static bool refused(struct measure *m, const struct job *job)
 {
@@ -66,6 +55,8 @@ static bool feed_one(struct measure *m)
         m->limit_reached = true;
         return false;
     }
+    if (rc == -RS_EEND && resume_input_ended(&m->resume, m->err) != 0)
+        measure_fail(m, m->err->text);
     if (rc != 0) {
         m->input_ended = true;
         if (rc == -RS_EPROTO) { /* not one line of it is what was asked for */
@@ -78,6 +69,11 @@ static bool feed_one(struct measure *m)
     }
     m->lines++;
     m->jobs++;
+    int skips = resume_skips(&m->resume, &job, m->err);
+    if (skips < 0)
+        measure_fail(m, m->err->text);
+    if (skips != 0)
+        return !m->failed;
     if (!refused(m, &job) && engine_add(m->engine, &job) != 0) {
         engine_refuse(m->engine, &job, "measure.incomplete", "no memory for another target");
         m->lost = true;

@@ -34,13 +34,14 @@ static void on_capture(void *ctx)
 {
     struct measure *m = ctx;
     if (capture_read(m->capture, on_packet, m, CAPTURE_BUDGET) < 0)
-        measure_interface_lost(m);
+        outage_look(&m->outage, router_changes(m->router), clock_mono());
 }
 
 static void on_router(void *ctx)
 {
     struct measure *m = ctx;
     router_read(m->router);
+    outage_news(&m->outage, router_changes(m->router), clock_mono());
 }
 
 static void on_input(void *ctx)
@@ -74,6 +75,7 @@ void measure_fill_progress(struct measure *m, struct measure_progress *p)
     capture_stats(m->capture, &m->drops);
     p->lines = m->lines;
     p->records = m->records;
+    p->resumed = m->resume.skipped;
     p->blocked = m->blocked;
     p->invalid = m->invalid;
     p->in_flight = engine_in_flight(m->engine);
@@ -100,6 +102,8 @@ static void tell_progress(struct measure *m, rs_mono now)
         engine_pressure(m->engine, now);
     if (m->ui->progress != NULL)
         m->ui->progress(m->ui->ctx, &p);
+    writer_second(m, &p);
+    outage_news(&m->outage, router_changes(m->router), now);
     if (m->pcap != NULL)
         pcapout_flush(m->pcap);
     m->next_progress = rs_mono_add(now, RS_SEC);
@@ -125,6 +129,8 @@ static void turn(void *ctx)
     struct measure *m = ctx;
     rs_mono now = clock_mono();
     bool more = measure_feed(m);
+    if (m->failed) /* perhaps this is another list: nothing of it is sent */
+        return;
     rs_mono next = engine_turn(m->engine, now);
     if (inject_pressure(m->inject) > 0)
         engine_pressure(m->engine, now);
@@ -204,11 +210,11 @@ static int run(struct measure *m)
 /* Files report some errors only when they are closed. */
 static int close_files(struct measure *m, int rc)
 {
-    struct rs_err late[3];
-    const int closed[3] = {m->output != NULL ? output_close(m->output, &late[0]) : 0,
-                           m->arm_log != NULL ? output_close(m->arm_log, &late[1]) : 0,
-                           m->pcap != NULL ? pcapout_close(m->pcap, &late[2]) : 0};
-    for (unsigned i = 0; i < 3 && rc == 0; i++)
+    struct rs_err late[4];
+    const int closed[4] = {output_close(m->output, &late[0]), output_close(m->arm_log, &late[1]),
+                           m->pcap != NULL ? pcapout_close(m->pcap, &late[2]) : 0,
+                           output_close(m->updates, &late[3])};
+    for (unsigned i = 0; i < 4 && rc == 0; i++)
         if ((rc = closed[i]) != 0)
             *m->err = late[i];
     return rc;
@@ -225,6 +231,8 @@ int measure_run(const struct measure_options *o,
     int rc = measure_open(&m);
     if (rc == 0)
         rc = o->dryrun ? measure_dryrun(&m) : run(&m);
+    if (m.loop != NULL) /* it has begun, however it ended */
+        writer_last(&m);
     if (rc == 0 && !o->dryrun) {
         struct measure_progress p;
         measure_fill_progress(&m, &p);

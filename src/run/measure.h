@@ -33,7 +33,8 @@ struct measure_options {        /* strings are borrowed; zero is not a default: 
     double confirm_delay, timeout, gap; /* seconds */
     enum engine_order order;
     bool same_flow;
-    const char *metadata, *contact, *vantage;
+    const char *metadata, *updates, *contact, *vantage; /* updates: the status CSV */
+    bool resume; /* `output` is that of an earlier run over the same input: go on with it */
     struct wire_addr trace;
     const struct plugin *plugin;
     const struct exchange *exchange;
@@ -41,6 +42,7 @@ struct measure_options {        /* strings are borrowed; zero is not a default: 
 
 struct measure_progress {
     uint64_t lines, records;   /* read, written */
+    uint64_t resumed;          /* of the lines: an earlier run had written their records */
     uint64_t blocked, invalid; /* of the lines: not measured */
     unsigned in_flight;
     double elapsed; /* seconds */

@@ -15,13 +15,18 @@
 #include "net/pcapout.h"
 #include "net/route.h"
 #include "run/measure.h"
+#include "run/outage.h"
+#include "run/resume.h"
+#include "run/updates.h"
 
 struct measure {
     const struct measure_options *o;
     const struct measure_ui *ui;
     struct iface iface;
     struct input *input;
-    struct output *output, *arm_log;
+    struct resume resume;
+    struct output *output, *arm_log, *updates;
+    struct updates updates_before;
     struct blocklist *blocklist;
     struct capture *capture;
     struct guard *guard;
@@ -32,8 +37,7 @@ struct measure {
     struct craft *craft; /* for ARP and NDP */
     struct pcapout *pcap;
     int input_watch; /* -1 none */
-    bool interface_lost;
-    rs_mono interface_at; /* when it was looked at last */
+    struct outage outage;
     struct capture_stats drops;
     rs_mono drops_at, started, next_progress, drain_until, busy_until;
     uint64_t lines, records, blocked, invalid, jobs;
@@ -45,15 +49,22 @@ struct measure {
 /* setup.c */
 int measure_open(struct measure *m);
 void measure_close(struct measure *m);
-/* The interface is down or gone: nothing can be said of any target now. Looks at most every 100 ms.
- */
-bool measure_interface_lost(struct measure *m);
 
 /* feed.c */
 /* Reads jobs as long as the engine has room. True: there may be more to read as soon as it has. */
 bool measure_feed(struct measure *m);
 int measure_dryrun(struct measure *m);
 void measure_record(void *ctx, const char *text, size_t n);
+
+/* writer.c: output, its way to the disk, and the status CSV */
+/* Whether the outputs that were asked for go together. 0 or -RS_EINVAL. */
+int writer_check(const struct measure_options *o, struct rs_err *err);
+/* Opens them; an output that is resumed is read back and mended first. */
+int writer_open(struct measure *m);
+/* Once a second, with the counters of now. */
+void writer_second(struct measure *m, const struct measure_progress *p);
+/* The last line of the status CSV. */
+void writer_last(struct measure *m);
 
 /* metadata.c */
 int measure_metadata(struct measure *m, struct rs_err *err);

@@ -33,6 +33,7 @@ static void settings(const struct measure *m, struct record *r)
     record_real(r, "timeout", o->timeout);
     record_uint(r, "confirm", o->confirm);
     record_real(r, "confirm_delay", o->confirm_delay);
+    record_bool(r, "resume", o->resume);
     if (o->has_seed)
         record_uint(r, "seed", o->seed);
     record_bool(r, "gro", m->iface.gro);
@@ -48,6 +49,7 @@ static void counts(struct record *r, const struct measure_progress *p)
     } rows[] = {
         {"lines", p->lines},
         {"records", p->records},
+        {"lines_resumed", p->resumed},
         {"blocked", p->blocked},
         {"invalid", p->invalid},
         {"targets_scanned", c->targets_done},
@@ -64,7 +66,10 @@ static void counts(struct record *r, const struct measure_progress *p)
         {"pcap_ifdrop", p->iface_dropped},
         {"sendto_failures", c->send_errors},
         {"sendto_retries", p->sendto_retries},
+        {"retransmissions", updates_retransmitted(c)},
         {"syn_retransmissions", c->syn_retransmissions},
+        {"data_retransmissions", c->data_retransmissions},
+        {"fin_retransmissions", c->fin_retransmissions},
         {"answered_late", c->answered_late},
         {"strays_answered", c->strays_answered},
         {"unmatched", c->unmatched},
@@ -83,6 +88,29 @@ static void counts(struct record *r, const struct measure_progress *p)
         record_uint(r, rows[i].key, rows[i].value);
 }
 
+/* By second, on average over the run; second by second they are in the status CSV. */
+static void rates(struct record *r, const struct measure_progress *p)
+{
+    const struct engine_counters *c = p->counters;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        {"records_per_sec", p->records},
+        {"packets_sent_per_sec", c->packets_sent},
+        {"bytes_sent_per_sec", c->bytes_sent},
+        {"pcap_recv_per_sec", c->packets_received},
+        {"bytes_received_per_sec", c->bytes_received},
+        {"pcap_drop_per_sec", p->kernel_dropped},
+        {"pcap_ifdrop_per_sec", p->iface_dropped},
+        {"sendto_failures_per_sec", c->send_errors},
+        {"retransmissions_per_sec", updates_retransmitted(c)},
+        {"unmatched_per_sec", c->unmatched},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        record_real(r, rows[i].key, p->elapsed > 0 ? (double)rows[i].value / p->elapsed : 0);
+}
+
 int measure_metadata(struct measure *m, struct rs_err *err)
 {
     struct measure_progress p;
@@ -96,6 +124,7 @@ int measure_metadata(struct measure *m, struct rs_err *err)
     record_time(&r, "end_time", now);
     record_real(&r, "elapsed", p.elapsed);
     counts(&r, &p);
+    rates(&r, &p);
     int rc = metadata_write(m->o->metadata, &r, err);
     record_free(&r);
     return rc;

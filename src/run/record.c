@@ -113,9 +113,14 @@ static void time_members(struct record *r, const struct record_facts *facts)
     record_close(r);
 }
 
+void record_of_input(struct record *r, const char *text, size_t bytes, bool is_json)
+{
+    record_begin(r, &(struct record_input){text, bytes, is_json}, our_keys);
+}
+
 static void begin(struct record *r, const struct record_facts *facts)
 {
-    record_begin(r, &(struct record_input){facts->text, facts->bytes, facts->is_json}, our_keys);
+    record_of_input(r, facts->text, facts->bytes, facts->is_json);
 }
 
 static const char *why_incomplete(const struct record_facts *facts, const struct evidence *e)
@@ -126,7 +131,7 @@ static const char *why_incomplete(const struct record_facts *facts, const struct
         const struct arm_log *log = &e->attempt[i]->log;
         enum outcome o = (enum outcome)log->outcome;
         if (o == OUTCOME_NOT_CAPTURED && log->why[0] == '\0')
-            return "the capture lost packets: lower -r or -w";
+            return "the capture lost packets: lower -r or -w; or the interface was down";
         if (!outcome_is_evidence(o) && log->why[0] != '\0')
             return log->why;
     }

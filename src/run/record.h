@@ -25,6 +25,9 @@ struct record_facts {
     bool confirm;        /* confirmation was switched on */
 };
 
+/* Begins a record with its input line: what stands in front of our members. */
+void record_of_input(struct record *r, const char *text, size_t bytes, bool is_json);
+
 /* Writes the record up to, not including, record_end. True: some arm is incomplete. */
 bool record_measured(struct record *r,
                      const struct record_facts *facts,

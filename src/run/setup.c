@@ -27,34 +27,15 @@ void measure_defaults(struct measure_options *o)
     o->order = ORDER_RANDOM;
 }
 
-bool measure_interface_lost(struct measure *m)
-{
-    rs_mono now = clock_mono();
-    struct iface look;
-    struct rs_err why;
-    char text[sizeof why.text + 64];
-    if (rs_mono_diff(now, m->interface_at) < 100 * RS_MS)
-        return m->interface_lost;
-    m->interface_at = now;
-    int rc = iface_open(&look, m->iface.name, &why);
-    if (rc == -RS_ENOENT) {
-        snprintf(text, sizeof text, "interface %s is gone; the run ends here", m->iface.name);
-        measure_fail(m, text);
-    } else if (rc != 0 && !m->interface_lost) {
-        snprintf(text, sizeof text, "%s: waiting for it", why.text);
-        m->ui->notice(m->ui->ctx, text);
-    }
-    m->interface_lost = rc != 0;
-    return m->interface_lost;
-}
-
 static int route(
     void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err)
 {
     struct measure *m = ctx;
     int rc = router_lookup(m->router, dst, now, out, err);
-    if (rc == -RS_ENOENT && measure_interface_lost(m))
-        return -RS_EAGAIN; /* the target waits: its path was not at fault */
+    outage_news(&m->outage, router_changes(m->router), now);
+    bool waits = outage_holds(&m->outage, dst->family) || rc == -RS_ENOENT;
+    if (waits && outage_may_pass(&m->outage, dst->family, now))
+        return -RS_EAGAIN; /* its path was not at fault */
     if (rc == 0 && m->o->source.family == dst->family)
         out->src = m->o->source;
     return rc;
@@ -108,9 +89,11 @@ static uint64_t drops(void *ctx, bool exact)
         capture_stats(m->capture, &m->drops);
         m->drops_at = now;
     }
+    if (exact)
+        router_read(m->router); /* is the interface still there? */
     /* Not what the interface drops: Linux counts there every frame of a protocol that nobody wants.
      */
-    return m->drops.kernel_dropped;
+    return m->drops.kernel_dropped + router_outages(m->router);
 }
 
 static rs_wall wall(void *ctx)
@@ -136,6 +119,11 @@ static void notice(void *ctx, const char *text)
 {
     struct measure *m = ctx;
     m->ui->notice(m->ui->ctx, text);
+}
+
+static void fail(void *ctx, const char *text)
+{
+    measure_fail(ctx, text);
 }
 
 static void ask_neighbour(void *ctx,
@@ -181,6 +169,8 @@ static int open_router(struct measure *m)
     if (m->router == NULL)
         return -RS_ESYS;
     router_on_ask(m->router, ask_neighbour, m);
+    struct outage_ops ops = {.ctx = m, .notice = notice, .fail = fail};
+    outage_init(&m->outage, &m->iface, &m->o->source, &ops);
     return 0;
 }
 
@@ -290,23 +280,28 @@ static int open_capture_file(struct measure *m)
     return rc;
 }
 
-/* Opening them empties them: they must not be what is to be read. */
+/* Opening them empties them: they must not be what is to be read, nor one another. */
 static int spare_the_input(const struct measure *m)
 {
-    const char *outputs[] = {m->o->output, m->o->pcap_out};
-    for (unsigned i = 0; i < 2; i++)
-        if (output_would_empty(outputs[i], m->o->input))
+    const struct measure_options *o = m->o;
+    const char *outputs[] = {o->output, o->pcap_out, o->updates, o->metadata};
+    for (unsigned i = 0; i < 4; i++) {
+        if (output_would_empty(outputs[i], o->input))
             return rs_fail(m->err, RS_EINVAL, "writing to '%.120s' would empty the target list",
                            outputs[i]);
+        for (unsigned j = 0; j < i; j++)
+            if (output_is_same(outputs[i], outputs[j]))
+                return rs_fail(m->err, RS_EINVAL, "'%.120s' is named for two outputs", outputs[i]);
+    }
     return 0;
 }
 
 int measure_open(struct measure *m)
 {
     m->input_watch = -1;
-    if (spare_the_input(m) != 0)
+    if (spare_the_input(m) != 0 || writer_check(m->o, m->err) != 0)
         return -RS_EINVAL;
-    int rc = m->o->dryrun ? 0 : output_open(&m->output, m->o->output, false, m->err);
+    int rc = m->o->dryrun ? 0 : writer_open(m);
     if (rc == 0)
         rc = input_open(&m->input, m->o->input, m->o->csv_input ? INPUT_CSV : INPUT_NDJSON, m->err);
     if (rc == 0)
@@ -334,5 +329,6 @@ void measure_close(struct measure *m)
     craft_free(m->craft);
     blocklist_free(m->blocklist);
     input_free(m->input);
+    resume_close(&m->resume);
     loop_free(m->loop);
 }
