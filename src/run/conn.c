@@ -426,7 +426,11 @@ static void look_for_losses_here(struct engine *e, const struct conn *c, rs_mono
     struct arm_log *log = &c->held->a.log;
     bool missing = misses_a_reply((enum outcome)log->outcome);
     log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
-    if (missing && log->drops_to != log->drops_from) {
+    if (c->spoilt && outcome_is_evidence((enum outcome)log->outcome)) {
+        log->outcome = OUTCOME_NOT_CAPTURED;
+        snprintf(log->why, sizeof log->why, "the interface or its address was away");
+        e->counters.not_captured++;
+    } else if (missing && log->drops_to != log->drops_from) {
         log->outcome = OUTCOME_NOT_CAPTURED;
         e->counters.not_captured++;
         engine_pressure(e, now);

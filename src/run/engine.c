@@ -351,6 +351,15 @@ bool engine_untidy(const struct engine *e)
     return e->untidy;
 }
 
+void engine_outage(struct engine *e)
+{
+    for (size_t i = 0; i < e->flows.buckets; i++)
+        for (struct flow *f = e->flows.bucket[i]; f != NULL; f = f->table_next) {
+            struct conn *c = f->owner;
+            c->spoilt = c->spoilt || !c->exchange_over; /* else all that it was for is there */
+        }
+}
+
 /* The first target at or behind bucket *at, which moves on: finishing one may put a waiter in its
  * bucket, never before. */
 static struct target *any_target(struct engine *e, size_t *at)

@@ -81,8 +81,7 @@ struct engine_ops {
     /* One packet that was sent, received, or emitted by this host about our connections, from its
      * IP header on, in processing order; NULL: not wanted. */
     void (*tap)(void *ctx, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way);
-    /* What was lost here up to now: packets of the capture, and times that the interface or its
-     * address was away. `exact` false: a cached figure will do. */
+    /* Packets that the capture has lost up to now. `exact` false: a cached figure will do. */
     uint64_t (*drops)(void *ctx, bool exact);
     rs_wall (*wall)(void *ctx);
     /* One line of the trace, without newline. */
@@ -121,6 +120,9 @@ void engine_sent(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, int 
 rs_mono engine_turn(struct engine *e, rs_mono now);
 /* The driver saw the capture lose packets or the kernel push back: slow down. */
 void engine_pressure(struct engine *e, rs_mono now);
+/* The interface or its address was away: what is under way may have lost packets here, so it is
+ * measured again. */
+void engine_outage(struct engine *e);
 /* No target is in flight. */
 bool engine_idle(const struct engine *e);
 unsigned engine_in_flight(const struct engine *e);

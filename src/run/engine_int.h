@@ -54,6 +54,7 @@ struct conn {
     uint16_t ip_id;
     bool dirty, ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
+    bool spoilt;    /* see engine_outage */
     int send_errno; /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
 };

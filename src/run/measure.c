@@ -37,11 +37,18 @@ static void on_capture(void *ctx)
         outage_look(&m->outage, router_changes(m->router), clock_mono());
 }
 
-static void on_router(void *ctx)
+void measure_news(struct measure *m)
 {
-    struct measure *m = ctx;
     router_read(m->router);
     outage_news(&m->outage, router_changes(m->router), clock_mono());
+    if (router_outages(m->router) != m->outages)
+        engine_outage(m->engine);
+    m->outages = router_outages(m->router);
+}
+
+static void on_router(void *ctx)
+{
+    measure_news(ctx);
 }
 
 static void on_input(void *ctx)

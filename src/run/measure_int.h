@@ -38,6 +38,7 @@ struct measure {
     struct pcapout *pcap;
     int input_watch; /* -1 none */
     struct outage outage;
+    uint64_t outages; /* router_outages, as far as the engine was told */
     struct capture_stats drops;
     rs_mono drops_at, started, next_progress, drain_until, busy_until;
     uint64_t lines, records, blocked, invalid, jobs;
@@ -45,6 +46,10 @@ struct measure {
     int signo, signals;
     struct rs_err *err; /* of measure_run */
 };
+
+/* measure.c */
+/* Takes the kernel's news of routes, addresses and links, and passes on what they mean. */
+void measure_news(struct measure *m);
 
 /* setup.c */
 int measure_open(struct measure *m);

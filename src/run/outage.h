@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The interface and its source addresses while a run lasts: down, up again, gone, back. As long as
  * something is away, targets wait; what was under way when it went is measured again
- * (router_outages counts as a loss of the capture). */
+ * (engine_outage). */
 #ifndef RS_RUN_OUTAGE_H
 #define RS_RUN_OUTAGE_H
 

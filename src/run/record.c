@@ -131,7 +131,7 @@ static const char *why_incomplete(const struct record_facts *facts, const struct
         const struct arm_log *log = &e->attempt[i]->log;
         enum outcome o = (enum outcome)log->outcome;
         if (o == OUTCOME_NOT_CAPTURED && log->why[0] == '\0')
-            return "the capture lost packets: lower -r or -w; or the interface was down";
+            return "the capture lost packets: lower -r or -w";
         if (!outcome_is_evidence(o) && log->why[0] != '\0')
             return log->why;
     }

@@ -90,10 +90,10 @@ static uint64_t drops(void *ctx, bool exact)
         m->drops_at = now;
     }
     if (exact)
-        router_read(m->router); /* is the interface still there? */
+        measure_news(m); /* is the interface still there? */
     /* Not what the interface drops: Linux counts there every frame of a protocol that nobody wants.
      */
-    return m->drops.kernel_dropped + router_outages(m->router);
+    return m->drops.kernel_dropped;
 }
 
 static rs_wall wall(void *ctx)

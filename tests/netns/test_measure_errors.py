@@ -175,7 +175,7 @@ def test_full_disk_of_other_files(lab, option):
     assert outcome.code == 1 and "/dev/full" in outcome.err and "space" in outcome.err
 
 
-@pytest.mark.parametrize("option", ["--output", "--pcap-out", "-m"])
+@pytest.mark.parametrize("option", ["--output", "--pcap-out", "-m", "-u"])
 def test_folder_that_is_not_there(lab, folder, option):
     path = os.path.join(folder, "missing", "file")
     outcome = measure(lab, lab.targets("none", 1), option, path)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the options do, seen from outside: in records, in captures and on standard error."""
 
+import csv
 import json
 import os
 import re
@@ -210,6 +211,56 @@ def test_metadata(lab, folder):
         assert meta[key] == 0, key
     assert meta["packets_sent"] >= 3 * 16 and meta["pcap_recv"] >= 3 * 16
     assert meta["source_ports"] == 65535 - 61000 + 1 and os.listdir(folder) == ["meta.json"]
+
+
+def test_status_updates(lab, folder):
+    """A header, a line a second, one at the end; the sums are those of the metadata."""
+    meta_file, path = (os.path.join(folder, name) for name in ("meta", "status.csv"))
+    jobs = lab.targets("none", 250, 4) + lab.targets("ect_data_drop", 3, 4)
+    jobs += lab.targets("syn_drop", 2, 4)
+    measure(lab, jobs, "-r", "500", "--confirm", "0", "-m", meta_file, "-u", path).check()
+    with open(path, encoding="ascii", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    with open(meta_file, encoding="utf-8") as file:
+        meta = json.load(file)
+    assert all(len(row) == len(header) == len(set(header)) for row in rows)
+    rows = [dict(zip(header, row)) for row in rows]
+    last = rows[-1]
+    times = [float(row["time-elapsed"]) for row in rows]
+    assert len(rows) >= 4 and meta["elapsed"] == pytest.approx(times[-1], abs=0.1)
+    for before, after in zip(times[:-1], times[1:-1]):
+        assert after - before == pytest.approx(1, abs=0.3)
+    names = {
+        "sent-total": "packets_sent", "sent-bytes-total": "bytes_sent", "recv-total": "pcap_recv",
+        "recv-bytes-total": "bytes_received", "pcap-drop-total": "pcap_drop",
+        "iface-drop-total": "pcap_ifdrop", "sendto-fail-total": "sendto_failures",
+        "retransmitted-total": "retransmissions", "unmatched-total": "unmatched",
+        "records-total": "records", "lines-read": "lines",
+    }  # fmt: skip
+    for column, key in names.items():
+        assert int(last[column]) == meta[key], column
+        assert all(int(a[column]) <= int(b[column]) for a, b in zip(rows, rows[1:])), column
+    sent = sum(int(row["sent-last-one-sec"]) for row in rows)
+    assert sent == pytest.approx(meta["packets_sent"], rel=0.2)
+    assert meta["packets_sent_per_sec"] == pytest.approx(meta["packets_sent"] / meta["elapsed"], rel=0.01)
+    kinds = [meta[f"{kind}_retransmissions"] for kind in ("syn", "data", "fin")]
+    assert sum(kinds) == meta["retransmissions"] and kinds[0] >= 4 and kinds[1] >= 3
+
+
+def test_outputs_spare_one_another(lab, folder):
+    path = os.path.join(folder, "one")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("records of an earlier run\n")
+    pairs = [("--output", "-u"), ("--output", "-m"), ("-m", "-u"), ("--output", "--pcap-out")]
+    for first, second in pairs:
+        outcome = measure(lab, lab.targets("none", 1), first, path, second, path).check(1)
+        assert "is named for two outputs" in outcome.err
+    # A wrong name for the status file costs nothing, either.
+    bad = os.path.join(folder, "missing", "status")
+    outcome = measure(lab, lab.targets("none", 1), "--output", path, "-u", bad).check(1)
+    assert bad in outcome.err
+    with open(path, encoding="ascii") as file:
+        assert file.read() == "records of an earlier run\n"
 
 
 def test_pcap_out_and_arm_log(lab, folder):

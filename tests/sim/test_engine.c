@@ -362,6 +362,21 @@ static void a_capture_lost_for_good_is_incomplete(void **state)
     DOES_NOT("ecn.connectivity");
 }
 
+/* Law 3: silence while the interface was away is none of the path's. */
+static void an_outage_spoils_what_is_under_way(void **state)
+{
+    (void)state;
+    w.drop_syns = 3; /* all tries of both arms */
+    add(1, 1);
+    run(1.5);
+    engine_outage(w.e);
+    run(200);
+    SAYS("ecn.connectivity.works");
+    DOES_NOT("retries");
+    assert_int_equal(engine_counters(w.e)->not_captured, 2);
+    assert_int_equal(engine_counters(w.e)->confirmations, 0);
+}
+
 static void a_host_that_rejects_is_told(void **state)
 {
     (void)state;
@@ -463,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_path_per_port_is_not_broken, start, end),
         cmocka_unit_test_setup_teardown(a_lost_capture_is_made_good, start, end),
         cmocka_unit_test_setup_teardown(a_capture_lost_for_good_is_incomplete, start, end),
+        cmocka_unit_test_setup_teardown(an_outage_spoils_what_is_under_way, start, end),
         cmocka_unit_test_setup_teardown(a_host_that_rejects_is_told, start, end),
         cmocka_unit_test_setup_teardown(what_was_not_sent_is_incomplete, start, end),
         cmocka_unit_test_setup_teardown(retransmissions_that_did_not_leave, start, end),

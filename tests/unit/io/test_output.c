@@ -155,6 +155,76 @@ static void a_torn_record_is_the_last(void **state)
     expect_file(path, "one\ntw");
 }
 
+/* The same in a file that was taken: what was written of the second record is cut off again, and
+ * what stood there before stays. */
+static void a_taken_file_has_whole_records_only(void **state)
+{
+    (void)state;
+    struct rlimit before, limit;
+    const char *path = files_make("w", "zero\n", 5);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = (struct rlimit){11, before.rlim_max};
+    assert_int_equal(output_open(&out, path, true, &err), 0);
+    assert_int_equal(output_take(out, false, &err), 0);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int first = output_write(out, "one\n", 4, &err);
+    int second = output_write(out, "two\n", 4, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(first, 0);
+    assert_int_equal(second, -RS_ESYS);
+    assert_int_equal(output_write(out, "three\n", 6, NULL), -RS_ESYS);
+    assert_int_equal(output_sync(out, NULL), -RS_ESYS);
+    assert_int_equal(output_close(out, &err), -RS_ESYS);
+    expect_file(path, "zero\none\n");
+}
+
+static void a_file_is_taken_once(void **state)
+{
+    (void)state;
+    struct output *other;
+    const char *path = files_make("t", "old\n", 4);
+    assert_int_equal(output_open(&out, path, true, &err), 0);
+    assert_int_equal(output_take(out, true, &err), 0);
+    expect_file(path, "");
+    assert_int_equal(output_write(out, "new\n", 4, &err), 0);
+    assert_int_equal(output_sync(out, &err), 0);
+    assert_int_equal(output_open(&other, path, true, &err), 0);
+    assert_int_equal(output_take(other, true, &err), -RS_EBUSY);
+    assert_non_null(strstr(err.text, "another run is writing to"));
+    assert_int_equal(output_close(other, &err), 0);
+    expect_file(path, "new\n"); /* who could not take it has not emptied it */
+    assert_int_equal(output_close(out, &err), 0);
+    assert_int_equal(output_open(&out, path, true, &err), 0);
+    assert_int_equal(output_take(out, false, &err), 0);
+    assert_int_equal(output_close(out, &err), 0);
+    expect_file(path, "new\n");
+}
+
+static void devices_are_not_taken(void **state)
+{
+    (void)state;
+    assert_int_equal(output_open(&out, "/dev/null", true, &err), 0);
+    assert_int_equal(output_take(out, true, &err), 0);
+    assert_int_equal(output_write(out, "x\n", 2, &err), 0);
+    assert_int_equal(output_sync(out, &err), 0);
+    assert_int_equal(output_close(out, &err), 0);
+}
+
+static void one_file_by_two_names(void **state)
+{
+    (void)state;
+    char other[300];
+    const char *path = files_make("n", "x", 1);
+    snprintf(other, sizeof other, "%s/./n", files_folder);
+    assert_true(output_is_same(path, other));
+    assert_true(output_is_same("/no/such", "/no/such"));
+    assert_false(output_is_same(path, "/no/such"));
+    assert_false(output_is_same("-", "-"));
+    assert_false(output_is_same(NULL, path));
+    assert_false(output_is_same("/dev/null", "/dev/./null"));
+}
+
 /* Partial writes, EAGAIN (non-blocking pipe) and EINTR (blocking one): a slow reader gets every
  * byte. */
 static void on_alarm(int signal_number)
@@ -221,6 +291,10 @@ int main(void)
         cmocka_unit_test(a_reader_that_went_away),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_torn_record_is_the_last),
+        cmocka_unit_test(a_taken_file_has_whole_records_only),
+        cmocka_unit_test(a_file_is_taken_once),
+        cmocka_unit_test(devices_are_not_taken),
+        cmocka_unit_test(one_file_by_two_names),
         cmocka_unit_test(a_slow_reader_gets_everything),
     };
     unit_filter();
