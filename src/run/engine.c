@@ -353,11 +353,7 @@ bool engine_untidy(const struct engine *e)
 
 void engine_outage(struct engine *e)
 {
-    for (size_t i = 0; i < e->flows.buckets; i++)
-        for (struct flow *f = e->flows.bucket[i]; f != NULL; f = f->table_next) {
-            struct conn *c = f->owner;
-            c->spoilt = c->spoilt || !c->exchange_over; /* else all that it was for is there */
-        }
+    e->outages++; /* connections, which may be many and asleep, compare it when they are over */
 }
 
 /* The first target at or behind bucket *at, which moves on: finishing one may put a waiter in its

@@ -52,9 +52,10 @@ struct conn {
     rs_mono close_at; /* we close first if the peer has not by then; RS_NEVER: not waiting for it */
     uint32_t late_bytes;
     uint16_t ip_id;
+    uint16_t outages; /* engine.outages when it began */
     bool dirty, ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack, in_window;
-    bool spoilt;    /* see engine_outage */
+    bool spoilt;    /* there was an outage before the exchange was over */
     int send_errno; /* of the last packet that did not leave; 0 none */
     uint64_t exchange_state[EXCHANGE_STATE_BYTES / 8];
 };
@@ -126,6 +127,7 @@ struct engine {
     unsigned window, window_ceiling, in_window; /* rate 0: connections on their way */
     bool draining;                              /* see engine_drain */
     bool untidy;                                /* see engine_untidy */
+    uint16_t outages;                           /* see engine_outage; may wrap */
     uint64_t packets;                           /* given to ops.tap */
     uint64_t notices;                           /* bits of what was told already */
     struct tcp_out out;                         /* scratch */
