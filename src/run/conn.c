@@ -107,6 +107,7 @@ static void start_close(struct engine *e, struct conn *c, rs_mono now)
 static void exchange_ended(struct engine *e, struct conn *c, enum exchange_status s, rs_mono now)
 {
     c->exchange_over = true;
+    c->spoilt = c->outages != e->outages;
     c->exchange_done = s == EXCHANGE_DONE;
     if (c->exchange_done)
         e->counters.exchanges++;
@@ -302,6 +303,7 @@ int conn_start(struct engine *e,
     struct tcp_config config = conn_tcp_config(e, &h->a.log.tuple, step->arm, now);
     tcp_init(&c->tcp, &config);
     c->ip_id = e->ip_id = (uint16_t)(e->ip_id + 0x101u);
+    c->outages = e->outages;
     c->deadline = rs_mono_add(now, e->config.timeout_ns);
     c->close_at = RS_NEVER;
     e->counters.connections++;
@@ -429,7 +431,8 @@ static void look_for_losses_here(struct engine *e, const struct conn *c)
     struct arm_log *log = &c->held->a.log;
     bool missing = misses_a_reply((enum outcome)log->outcome);
     log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
-    if (c->spoilt && outcome_is_evidence((enum outcome)log->outcome)) {
+    bool spoilt = c->exchange_over ? c->spoilt : c->outages != e->outages;
+    if (spoilt && outcome_is_evidence((enum outcome)log->outcome)) {
         log->outcome = OUTCOME_NOT_CAPTURED;
         snprintf(log->why, sizeof log->why, "the interface or its address was away");
         e->counters.not_captured++;

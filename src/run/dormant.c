@@ -24,8 +24,7 @@ struct dormant { /* behind it: the head of the flow (FLOW_HEAD bytes), then the 
     struct timer timer; /* TIMER_DORMANT; first, as in struct conn */
     struct target *target;
     uint16_t size_class, prototype;
-    bool spoilt; /* see engine_outage */
-    uint8_t pad[3];
+    uint32_t pad;
 };
 
 _Static_assert(offsetof(struct conn, timer) == 0 && offsetof(struct dormant, timer) == 0,
@@ -196,7 +195,6 @@ static struct conn *wake(struct engine *e, struct dormant *d)
     memcpy(&h->a.flow, flow_head(d), FLOW_HEAD);
     unpack_words(packed_words(d), e->prototypes[d->prototype], block_words(e), e->scratch);
     scatter(e, e->scratch, c);
-    c->spoilt = c->spoilt || (d->spoilt && !c->exchange_over);
     h->a.flow.owner = &c->timer;
     flow_table_replace(&e->flows, flow_head(d), &h->a.flow);
     rs_mono at = d->timer.wheel.at;
@@ -223,21 +221,6 @@ void dormant_abandon(struct engine *e, struct timer *owner)
     d->target->running--;
     slab_put(&e->dormants[d->size_class], d);
     e->counters.dormant--;
-}
-
-/* Without waking anybody. Where the exchange is over, all that the attempt was for is there. */
-void engine_outage(struct engine *e)
-{
-    for (size_t i = 0; i < e->flows.buckets; i++)
-        for (struct flow *f = e->flows.bucket[i]; f != NULL; f = f->table_next) {
-            struct timer *owner = f->owner;
-            if (owner->owner == TIMER_DORMANT) {
-                LIST_ENTRY(owner, struct dormant, timer)->spoilt = true;
-            } else {
-                struct conn *c = LIST_ENTRY(owner, struct conn, timer);
-                c->spoilt = c->spoilt || !c->exchange_over;
-            }
-        }
 }
 
 void conn_idles(struct engine *e, struct conn *c, rs_mono now)

@@ -385,6 +385,11 @@ bool engine_untidy(const struct engine *e)
     return e->untidy;
 }
 
+void engine_outage(struct engine *e)
+{
+    e->outages++; /* connections, which may be many and asleep, compare it when they are over */
+}
+
 /* The first target at or behind bucket *at, which moves on: finishing one may put a waiter in its
  * bucket, never before. */
 static struct target *any_target(struct engine *e, size_t *at)

@@ -54,9 +54,10 @@ struct conn {
     rs_mono close_at; /* we close first if the peer has not by then; RS_NEVER: not waiting for it */
     uint32_t late_bytes;
     uint16_t ip_id;
+    uint16_t outages; /* engine.outages when it began */
     bool dirty, ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack;
-    bool spoilt;       /* see engine_outage */
+    bool spoilt;       /* there was an outage before the exchange was over */
     bool on_time;      /* pacing: its first SYN was answered, and nothing had to be sent again */
     uint8_t prepaid;   /* pacing: packets paid for and not sent yet */
     uint32_t began_us; /* pacing: monotonic, modulo 2^32 */
@@ -164,6 +165,7 @@ struct engine {
     const char *closed; /* why; NULL: not. See engine_close */
     bool draining;      /* see engine_drain */
     bool untidy;        /* see engine_untidy */
+    uint16_t outages;   /* see engine_outage; may wrap */
     uint64_t packets;   /* given to ops.tap */
     uint64_t notices;   /* bits of what was told already */
     struct tcp_out out; /* scratch */

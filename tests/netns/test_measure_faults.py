@@ -107,8 +107,9 @@ def running(lab, folder, jobs, *options):
 
 
 def meanwhile(files, run, seconds):
-    """What is written meanwhile, after what was on its way has come to an end."""
-    time.sleep(0.5)
+    """Records written meanwhile; first the last of those whose exchange was over already, and which
+    wait for two seconds at most for an orderly close."""
+    time.sleep(2.5)
     before = len(read(files.output).splitlines())
     time.sleep(seconds)
     assert run.process.poll() is None
@@ -129,7 +130,7 @@ def test_interface_down_and_up_again(lab, folder, vp, how):
         ip(lab, "link set vp0 down")
     else:
         lab.exec("rt", "ip link set rt0 down".split(), check=True)
-    waiting = meanwhile(files, run, 4)  # longer than all SYNs of an attempt
+    waiting = meanwhile(files, run, 4)  # an attempt's silence is judged after 6 s
     if how == "down":
         ip(lab, "link set vp0 up")
     else:
