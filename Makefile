@@ -112,6 +112,11 @@ build/tests/bench/traffic build/tests/bench/floor: build/tests/bench/%: tests/be
 $(BUILD)/tests/bench/engine: tests/bench/engine.c $(SIMO) $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(SIMO) $(LIB) $(LIBS)
+# The virtual Internet: likewise nothing of src/.
+build/tests/vinternet/vinternet: $(wildcard tests/vinternet/*.c) $(wildcard tests/vinternet/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $(wildcard tests/vinternet/*.c)
+vinternet: build/tests/vinternet/vinternet
 
 unit: $(UNIT) $(SIM)
 	@failed=0; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t || failed=1; done; exit $$failed
@@ -160,6 +165,6 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all path unit test check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
+.PHONY: all path vinternet unit test check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLIO:.o=.d) $(GENO:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/obj/*/*.d)

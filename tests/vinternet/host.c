@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * TCP as the hosts speak it: a web server that answers each request with the same page and closes.
+ *
+ * Most of it needs no memory (see vinternet.h). What is approximated: where a flow is not in the
+ * table, a segment is taken to be in order; segments that come out of order are acknowledged and
+ * dropped; a request is complete when it ends in an empty line; the window scale of a client is 7
+ * when only the cookie knows of it. Data is sent at most `cwnd` segments ahead of what is
+ * acknowledged (10 at first, slow start), again after three duplicate acknowledgments or a
+ * timeout, then segment by segment as NewReno (RFC 6582) does. Acknowledgments are not delayed. */
+#include "vinternet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RTO_MS       250u
+#define SYNACK_MS    1000u
+#define IDLE_MS      15000u
+#define TRIES        6
+#define FIRST_WINDOW 10
+#define COOKIE_SHIFT 28 /* the bits above are the cookie's, those below a hash */
+#define COOKIE_MASK  ((UINT32_C(1) << COOKIE_SHIFT) - 1)
+
+static uint8_t *page;
+static uint32_t page_len, mtu_bytes, iss_seed;
+
+static bool before(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+bool host_init(size_t body_bytes, uint32_t mtu, uint32_t seed)
+{
+    static const char format[] = "HTTP/1.1 200 OK\r\nServer: vinternet\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: %zu\r\nConnection: close\r\n\r\n";
+    int n = snprintf(NULL, 0, format, body_bytes);
+
+    page = malloc((size_t)n + 1 + body_bytes);
+    if (!page)
+        return false;
+    snprintf((char *)page, (size_t)n + 1, format, body_bytes);
+    for (size_t i = 0; i < body_bytes; i++)
+        page[(size_t)n + i] = i % 64 == 63 ? '\n' : (uint8_t)('!' + (i * 7 + i / 64) % 90);
+    page_len = (uint32_t)((size_t)n + body_bytes);
+    mtu_bytes = mtu;
+    iss_seed = seed * UINT32_C(0x9e3779b1);
+    return true;
+}
+
+/* -- the table ---------------------------------------------------------------------------------- */
+
+static uint32_t answer_len(const struct flow *f)
+{
+    return f->class->bits & C_NO_DATA || f->bits & F_EMPTY ? 0 : page_len;
+}
+
+/* Sequence number of our FIN. */
+static uint32_t end_of(const struct flow *f)
+{
+    return f->iss + 1 + answer_len(f);
+}
+
+static uint32_t hash_of_iss(uint32_t hash)
+{
+    return (hash ^ iss_seed) & COOKIE_MASK;
+}
+
+static uint16_t mss_bound(bool v6, uint16_t offered)
+{
+    uint16_t ours = (uint16_t)(mtu_bytes - (v6 ? 60 : 40));
+
+    return offered < ours ? offered : ours;
+}
+
+/* The MSS in two bits, rounded down. */
+static uint32_t mss_to_bits(bool v6, uint16_t mss)
+{
+    if (mss >= mss_bound(v6, UINT16_MAX))
+        return 3;
+    return mss >= 1220 ? 2 : mss >= 536 ? 1 : 0;
+}
+
+static uint16_t mss_from_bits(bool v6, uint32_t bits)
+{
+    static const uint16_t few[] = {88, 536, 1220};
+
+    return mss_bound(v6, bits == 3 ? UINT16_MAX : few[bits]);
+}
+
+static void fill(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
+{
+    size_t n = p->v6 ? 16 : 4;
+
+    memset(f, 0, sizeof *f);
+    memcpy(f->mine, p->dst, n);
+    memcpy(f->theirs, p->src, n);
+    memcpy(f->mac, p->frame + 6, 6);
+    f->v6 = p->v6;
+    f->my_port = p->dport;
+    f->their_port = p->sport;
+    f->class = class;
+    f->hash = hash;
+    f->cwnd = FIRST_WINDOW;
+    f->ts_recent = p->tsval;
+    f->bits = p->has_ts ? F_TS : 0;
+}
+
+/* What the acknowledgment number tells of the connection. False: it is none of ours. */
+static bool rebuild(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
+{
+    uint32_t iss = hash_of_iss(hash), offset = p->ack - iss, cookie = offset >> COOKIE_SHIFT;
+
+    fill(f, p, class, hash);
+    offset &= COOKIE_MASK;
+    f->iss = iss + (cookie << COOKIE_SHIFT);
+    if (offset == 0 || offset > answer_len(f) + 2)
+        return false;
+    f->bits |= cookie & 1 ? F_ECN : 0;
+    f->scale = cookie & 2 ? 7 : 0;
+    f->mss = (uint16_t)(mss_from_bits(p->v6, cookie >> 2) - (p->has_ts ? 12 : 0));
+    f->snd_una = f->snd_nxt = p->ack;
+    f->rcv_nxt = p->seq;
+    if (offset == 2)
+        f->bits |= F_EMPTY; /* nobody acknowledges one byte */
+    if (offset > 1)
+        f->bits |= F_REQUESTED;
+    if (p->ack == end_of(f) + 1)
+        f->bits |= F_FIN_SENT;
+    return true;
+}
+
+static bool outstanding(const struct flow *f)
+{
+    return f->snd_una != f->snd_nxt;
+}
+
+/* Is there a reason to remember it? */
+static bool is_needed(const struct flow *f)
+{
+    if (outstanding(f) || f->bits & (F_LATCHED | F_CWR_DUE | F_REDUCED | F_SYN_RCVD))
+        return !(f->bits & F_FIN_SENT) || outstanding(f) || !(f->bits & F_FIN_RCVD);
+    if (f->bits & F_FIN_SENT)
+        return f->bits & F_STATEFUL && !(f->bits & F_FIN_RCVD);
+    return f->bits & (F_STATEFUL | F_PARTIAL | F_REQUESTED);
+}
+
+static uint32_t rto(const struct flow *f)
+{
+    return (f->bits & F_SYN_RCVD ? SYNACK_MS : RTO_MS + 2u * f->class->delay_ms) << f->tries;
+}
+
+/* Into the table, out of it, or neither. has_moved: the timer starts anew. */
+static void settle(struct flow *f, bool has_moved)
+{
+    if (!is_needed(f)) {
+        if (f->bits & F_KEPT)
+            flow_forget(f);
+        return;
+    }
+    if (!(f->bits & F_KEPT)) {
+        f = flow_keep(f);
+        if (!f)
+            return;
+    } else if (!has_moved) {
+        return;
+    }
+    flow_timer(f, outstanding(f) || f->bits & F_SYN_RCVD ? rto(f) : IDLE_MS);
+}
+
+/* -- sending ------------------------------------------------------------------------------------ */
+
+static enum codepoint mark_of(const struct flow *f)
+{
+    if (f->class->host == HOST_NO_MARKS)
+        return NOT_ECT;
+    return f->bits & F_ECN || f->class->host == HOST_MARKS ? ECT0 : NOT_ECT;
+}
+
+/* One new segment, or the FIN alone; len may be 0 then. */
+static void send_new(struct flow *f, uint32_t len)
+{
+    uint32_t end = end_of(f), seq = f->snd_nxt;
+    uint16_t flags = ACK;
+
+    if (seq + len == end && !(len && f->class->bits & C_FIN_APART)) {
+        flags |= FIN;
+        f->bits |= F_FIN_SENT;
+        f->snd_nxt++;
+    }
+    if (len && seq + len == end)
+        flags |= PSH;
+    if (len && f->bits & F_CWR_DUE) {
+        flags |= CWR;
+        f->bits &= (uint16_t)~F_CWR_DUE;
+    }
+    f->snd_nxt += len;
+    segment_send(f, flags, seq, page + (seq - f->iss - 1), len, len ? mark_of(f) : NOT_ECT);
+}
+
+/* What windows allow. True: something left, and with it the acknowledgment. */
+static bool send_more(struct flow *f)
+{
+    uint32_t end = end_of(f), flight = f->snd_nxt - f->snd_una, limit = f->cwnd * (uint32_t)f->mss;
+    bool has_sent = false;
+
+    if (!(f->bits & F_REQUESTED) || f->bits & F_FIN_SENT)
+        return false;
+    if (limit > f->window)
+        limit = f->window;
+    while (f->snd_nxt != end) {
+        uint32_t len = end - f->snd_nxt;
+
+        if (len > f->mss)
+            len = f->mss;
+        if (flight + len > limit) {
+            if (flight || !limit)
+                return has_sent;
+            len = limit; /* a window below one segment */
+        }
+        send_new(f, len);
+        flight += len;
+        has_sent = true;
+    }
+    if (!(f->bits & F_FIN_SENT)) {
+        send_new(f, 0);
+        has_sent = true;
+    }
+    return has_sent;
+}
+
+/* The first segment that is not acknowledged: Not-ECT (RFC 3168 6.1.5). */
+static void send_again(struct flow *f)
+{
+    uint32_t end = end_of(f), len = end - f->snd_una;
+    uint16_t flags = ACK;
+
+    if (before(f->snd_nxt, end))
+        len = f->snd_nxt - f->snd_una;
+    if (len > f->mss)
+        len = f->mss;
+    if (f->snd_una + len == end && f->bits & F_FIN_SENT && !(len && f->class->bits & C_FIN_APART))
+        flags |= FIN;
+    if (len && f->snd_una + len == end)
+        flags |= PSH;
+    counters.retransmitted++;
+    segment_send(f, flags, f->snd_una, page + (f->snd_una - f->iss - 1), len, NOT_ECT);
+}
+
+static void send_ack(struct flow *f)
+{
+    segment_send(f, ACK, f->snd_nxt, NULL, 0, NOT_ECT);
+}
+
+void host_expired(struct flow *f)
+{
+    if (f->bits & F_COUNTER || !(outstanding(f) || f->bits & (F_SYN_RCVD | F_REQUESTED)) ||
+        ++f->tries > TRIES) {
+        flow_forget(f);
+        return;
+    }
+    if (f->bits & F_SYN_RCVD) {
+        segment_synack(f);
+    } else if (outstanding(f)) {
+        f->bits |= F_RECOVERY;
+        f->high = f->snd_nxt;
+        f->cwnd = 1;
+        f->dupacks = 0;
+        send_again(f);
+    } else { /* a window probe */
+        send_new(f, f->snd_nxt == end_of(f) ? 0 : 1);
+    }
+    flow_timer(f, rto(f));
+}
+
+/* -- a SYN -------------------------------------------------------------------------------------- */
+
+/* Sets what of ECN the SYN/ACK says, and F_ECN where the host will use it. */
+static void negotiate(struct flow *f, const struct packet *p)
+{
+    bool setup = (p->flags & (CWR | ECE)) == (CWR | ECE);
+    /* Linux: a SYN that is marked itself is refused, unless one of the bits beside CWR says that a
+     * later standard is at work. */
+    bool linux_ok = setup && ((p->tos & 3) == NOT_ECT || p->flags & (AE | RESERVED));
+
+    switch (f->class->host) {
+    case HOST_ECN:
+    case HOST_NO_MARKS:
+        f->bits |= linux_ok ? F_ECN : 0;
+        break;
+    case HOST_COOKIES:
+        f->bits |= linux_ok && p->has_ts ? F_ECN : 0;
+        break;
+    case HOST_UNSOLICITED:
+        f->bits |= F_ECN;
+        break;
+    case HOST_REFLECT:
+        f->syn_flags = p->flags & (CWR | ECE);
+        break;
+    case HOST_CWR_ONLY:
+        f->syn_flags = setup ? CWR : 0;
+        break;
+    case HOST_OFF:
+    case HOST_MARKS:
+        break;
+    }
+    if (f->bits & F_ECN)
+        f->syn_flags = ECE;
+}
+
+/* True: this SYN of its connection is one of those that are lost. */
+static bool is_syn_lost(struct flow **f, const struct packet *p, const struct class *class,
+                        uint32_t hash)
+{
+    struct flow made;
+
+    if (!class->syns_lost)
+        return false;
+    if (*f && !((*f)->bits & F_COUNTER && (*f)->irs == p->seq)) {
+        flow_forget(*f);
+        *f = NULL;
+    }
+    if (!*f) {
+        fill(&made, p, class, hash);
+        made.bits = F_COUNTER;
+        made.irs = p->seq;
+        *f = flow_keep(&made);
+        if (!*f)
+            return true;
+        flow_timer(*f, IDLE_MS);
+    }
+    if ((*f)->tries < class->syns_lost) {
+        (*f)->tries++;
+        return true;
+    }
+    return false; /* and the counter stays for SYNs that come again */
+}
+
+static void on_syn(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
+{
+    struct flow made;
+    uint16_t mss = p->mss ? p->mss : p->v6 ? 1220 : 536;
+    uint32_t cookie;
+
+    counters.syn++;
+    if (is_syn_lost(&f, p, class, hash))
+        return;
+    if (f && f->bits & F_STATEFUL) {
+        if (f->bits & F_SYN_RCVD && f->irs == p->seq) {
+            segment_synack(f); /* the first SYN decides */
+            return;
+        }
+        if (!(f->bits & (F_SYN_RCVD | F_FIN_SENT))) {
+            send_ack(f); /* RFC 5961 4.2: a challenge */
+            return;
+        }
+    }
+    if (f && !(f->bits & F_COUNTER))
+        flow_forget(f);
+    fill(&made, p, class, hash);
+    negotiate(&made, p);
+    made.bits |= p->has_sack ? F_SACK : 0;
+    made.scale = p->has_scale ? 7 : 0;
+    cookie = (made.bits & F_ECN ? 1 : 0) | (p->has_scale ? 2 : 0) | mss_to_bits(p->v6, mss) << 2;
+    made.iss = hash_of_iss(hash) + (cookie << COOKIE_SHIFT);
+    made.irs = p->seq;
+    made.rcv_nxt = p->seq + 1;
+    made.tos = class->bits & C_REFLECT_TOS ? p->tos & 0xfc : 0;
+    if (class->bits & C_SYNACK_ECT && made.bits & F_ECN)
+        made.tos |= ECT0;
+    segment_synack(&made);
+    made.tos &= 0xfc;
+    made.snd_una = made.snd_nxt = made.iss + 1;
+    if (!(class->bits & C_STATEFUL))
+        return;
+    made.bits |= F_STATEFUL | F_SYN_RCVD;
+    made.scale = p->has_scale ? p->scale : 0;
+    made.mss = (uint16_t)(mss_bound(p->v6, mss) - (p->has_ts ? 12 : 0));
+    settle(&made, true);
+}
+
+/* -- a segment ---------------------------------------------------------------------------------- */
+
+/* RFC 3168 6.1.2 as Linux has it: one reduction, so one CWR, for each window of data, and none
+ * where nothing was in flight. */
+static void on_ece(struct flow *f, const struct packet *p, bool had_flight)
+{
+    if (!(f->bits & F_ECN))
+        return;
+    if (f->bits & F_REDUCED && before(f->high, f->snd_una))
+        f->bits &= (uint16_t)~F_REDUCED;
+    if (!(p->flags & ECE) || p->flags & SYN || !had_flight || f->bits & (F_REDUCED | F_RECOVERY))
+        return;
+    f->bits |= F_REDUCED | F_CWR_DUE;
+    f->high = f->snd_nxt;
+    f->cwnd = f->cwnd > 4 ? f->cwnd / 2 : 2;
+}
+
+/* True: it acknowledges something new. */
+static bool on_ack(struct flow *f, const struct packet *p)
+{
+    bool had_flight = outstanding(f), is_new;
+    uint32_t acked = p->ack - f->snd_una;
+
+    f->window = (uint32_t)p->window << f->scale;
+    is_new = acked != 0 && acked <= f->snd_nxt - f->snd_una;
+    if (is_new) {
+        f->snd_una = p->ack;
+        f->tries = f->dupacks = 0;
+        if (!(f->bits & (F_REDUCED | F_RECOVERY)) && f->cwnd < 1000)
+            f->cwnd = (uint16_t)(f->cwnd + 1 + acked / f->mss);
+        if (f->bits & F_RECOVERY) {
+            f->cwnd++;
+            if (before(p->ack, f->high))
+                send_again(f);
+            else
+                f->bits &= (uint16_t)~F_RECOVERY;
+        }
+    } else if (acked == 0 && had_flight && !p->len && !(p->flags & FIN) && ++f->dupacks == 3 &&
+               !(f->bits & F_RECOVERY)) {
+        f->bits |= F_RECOVERY;
+        f->high = f->snd_nxt;
+        f->cwnd = f->cwnd > 4 ? f->cwnd / 2 : 2;
+        send_again(f);
+    }
+    on_ece(f, p, had_flight);
+    return is_new;
+}
+
+/* Payload and FIN. True: it wants an acknowledgment. */
+static bool on_data(struct flow *f, const struct packet *p)
+{
+    uint32_t end = p->seq + p->len + (p->flags & FIN ? 1 : 0);
+
+    if (p->flags & CWR)
+        f->bits &= (uint16_t)~F_LATCHED;
+    if (end == p->seq)
+        return p->seq != f->rcv_nxt;
+    if (!before(f->rcv_nxt, end))
+        return true; /* old */
+    if (p->len && (p->tos & 3) == CE && f->bits & F_ECN)
+        f->bits |= F_LATCHED;
+    if (p->seq != f->rcv_nxt)
+        return true; /* something before it is missing, or only some of it is new: not taken */
+    f->rcv_nxt = end;
+    if (p->has_ts)
+        f->ts_recent = p->tsval;
+    for (uint32_t i = p->len > 4 ? p->len - 4 : 0; i < p->len; i++)
+        f->tail = f->tail << 8 | p->payload[i];
+    if (p->len && !(f->bits & F_REQUESTED))
+        f->bits |= F_PARTIAL;
+    if (f->bits & F_PARTIAL && f->tail == 0x0d0a0d0a) {
+        f->bits = (uint16_t)((f->bits & ~F_PARTIAL) | F_REQUESTED);
+        counters.requests++;
+    }
+    if (p->flags & FIN) {
+        if (!(f->bits & F_REQUESTED))
+            f->bits = (uint16_t)((f->bits & ~F_PARTIAL) | F_REQUESTED | F_EMPTY);
+        f->bits |= F_FIN_RCVD;
+        counters.done++;
+    }
+    return true;
+}
+
+static void on_segment(struct flow *f, const struct packet *p)
+{
+    bool has_moved, wants_ack;
+
+    if (f->class->bits & C_RESET_ECN && p->len && f->bits & F_ECN) {
+        segment_reset(p, f->class, HOST_TTL);
+        if (f->bits & F_KEPT)
+            flow_forget(f);
+        return;
+    }
+    if (f->bits & F_SYN_RCVD) {
+        if (p->ack != f->snd_nxt)
+            return;
+        f->bits &= (uint16_t)~F_SYN_RCVD;
+        f->tries = 0;
+    }
+    has_moved = on_ack(f, p);
+    wants_ack = on_data(f, p);
+    if (send_more(f))
+        has_moved = true;
+    else if (wants_ack)
+        send_ack(f);
+    settle(f, has_moved || wants_ack);
+}
+
+/* -- a packet ----------------------------------------------------------------------------------- */
+
+/* The boxes before the host. False: they have dealt with it. */
+static bool through_boxes(struct packet *p, const struct class *class)
+{
+    uint16_t kind = p->flags & (SYN | ACK | CWR | ECE);
+    enum action act = class->all;
+    uint8_t cp = class->forward[p->tos & 3];
+
+    if (kind == (SYN | CWR | ECE) && class->ecn_syn != PASS)
+        act = class->ecn_syn;
+    if (kind == SYN && class->plain_syn != PASS)
+        act = class->plain_syn;
+    if (act == CLEAR)
+        p->flags &= (uint16_t) ~(CWR | ECE);
+    p->tos = (uint8_t)((p->tos & 0xfc) | (cp & 3));
+    if (act == PROHIBIT)
+        control_prohibited(p, class);
+    else if ((act == RESET_HOST || act == RESET_PATH) && !(p->flags & RST))
+        segment_reset(p, class, act == RESET_HOST ? HOST_TTL : NEAR_TTL);
+    return (act == PASS || act == CLEAR) && cp != LOST_CP;
+}
+
+void host_input(struct packet *p, const struct class *class)
+{
+    struct flow made, *f;
+    uint32_t hash;
+
+    if (!through_boxes(p, class))
+        return;
+    if (p->dport != 80 && p->dport != 8080) {
+        if (!(p->flags & RST))
+            segment_reset(p, class, HOST_TTL);
+        return;
+    }
+    hash = flow_hash(p);
+    f = flow_find(p, hash);
+    if ((p->flags & (SYN | ACK | RST | FIN)) == SYN) {
+        on_syn(f, p, class, hash);
+        return;
+    }
+    if (f && f->bits & F_COUNTER && p->flags & ACK) {
+        flow_forget(f);
+        f = NULL;
+    }
+    if (p->flags & RST) {
+        if (f)
+            flow_forget(f);
+        return;
+    }
+    if (!f) {
+        if (!(p->flags & ACK) || !rebuild(&made, p, class, hash)) {
+            counters.stray++;
+            segment_reset(p, class, HOST_TTL);
+            return;
+        }
+        f = &made;
+    }
+    on_segment(f, p);
+}
