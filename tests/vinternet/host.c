@@ -206,7 +206,7 @@ static bool send_more(struct flow *f)
         return false;
     if (limit > f->window)
         limit = f->window;
-    while (f->snd_nxt != end) {
+    while (before(f->snd_nxt, end)) {
         uint32_t len = end - f->snd_nxt;
 
         if (len > f->mss)

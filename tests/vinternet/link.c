@@ -242,6 +242,7 @@ void link_turn(int wait_ms, void (*input)(const uint8_t *frame, uint32_t len, bo
     if (!(__atomic_load_n(&desc->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
         struct pollfd wait = {.fd = in, .events = POLLIN};
 
+        send_delayed();
         link_flush();
         if (delayed_first != delayed_end)
             wait_ms = 1;
