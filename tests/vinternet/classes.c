@@ -22,10 +22,15 @@
 #define NONE_SEEN "ecn.ipmark.ect0.not_seen", "ecn.ipmark.ect1.not_seen", "ecn.ipmark.ce.not_seen"
 
 /* Codepoints on the way; in the order Not-ECT, ECT(1), ECT(0), CE. */
-#define AS_IT_IS {NOT_ECT, ECT1, ECT0, CE}
-#define BLEACHED {NOT_ECT, NOT_ECT, NOT_ECT, NOT_ECT}
-#define CLEAR_PATH                                                                                 \
-    .forward = AS_IT_IS, .reverse = AS_IT_IS
+#define AS_IT_IS                                                                                   \
+    {                                                                                              \
+        NOT_ECT, ECT1, ECT0, CE                                                                    \
+    }
+#define BLEACHED                                                                                   \
+    {                                                                                              \
+        NOT_ECT, NOT_ECT, NOT_ECT, NOT_ECT                                                         \
+    }
+#define CLEAR_PATH .forward = AS_IT_IS, .reverse = AS_IT_IS
 
 const struct class classes[] = {
     {.name = "plain",
@@ -148,7 +153,7 @@ const struct class classes[] = {
      .forward = {NOT_ECT, LOST_CP, LOST_CP, CE},
      .reverse = AS_IT_IS},
     {.name = "marks_anyway",
-     .about = "a server without ECN whose data is ECT(0) all the same",
+     .about = "a server without ECN that sets ECT(0) on all it sends, as a TOS",
      .base = {WORKS, FAILED, ECT0_SEEN},
      .details = {"ecn.ipmark.ect0.unsolicited"},
      .host = HOST_MARKS,
@@ -182,13 +187,13 @@ const struct class classes[] = {
      .delay_ms = 300,
      CLEAR_PATH},
     {.name = "syn_lost_1",
-     .about = "the first SYN of each connection is lost",
+     .about = "the first SYN of each connection is lost, and no other part of a handshake",
      .base = {WORKS, SUCCEEDED, ECT0_SEEN},
      .details = {"ecn.connectivity.retries:1"},
      .syns_lost = 1,
      CLEAR_PATH},
     {.name = "syn_lost_2",
-     .about = "the first two SYNs of each connection are lost",
+     .about = "the first two SYNs of each connection are lost, and no other part of a handshake",
      .base = {WORKS, SUCCEEDED, ECT0_SEEN},
      .details = {"ecn.connectivity.retries:2"},
      .syns_lost = 2,
@@ -251,7 +256,7 @@ bool class_address(unsigned class, bool v6, uint32_t n, char *text, size_t room)
 
     if (v6) {
         a[0] = 0xfd;
-        put16(a + 6, (uint16_t)class);
+        put16(a + 6, (uint16_t) class);
         put32(a + 12, host);
     } else {
         more = host >> 16;

@@ -33,8 +33,13 @@ void control_arp(const uint8_t *frame, uint32_t len)
 }
 
 /* An ICMP message whose body stands in the frame from `icmp` on. */
-static void send_icmp(const struct packet *p, uint8_t *frame, const uint8_t *from, uint8_t tos,
-                      uint8_t ttl, size_t len, uint32_t delay_ms)
+static void send_icmp(const struct packet *p,
+                      uint8_t *frame,
+                      const uint8_t *from,
+                      uint8_t tos,
+                      uint8_t ttl,
+                      size_t len,
+                      uint32_t delay_ms)
 {
     uint8_t proto = p->v6 ? 58 : 1;
     uint8_t *icmp = ip_header(frame, p->v6, p->frame + 6, from, p->src, proto, tos, ttl, len);
@@ -79,8 +84,11 @@ static void echo(const struct packet *p, const struct class *class)
 }
 
 /* An error that quotes p as Linux does, with the marks that it gives the error itself. */
-static void unreachable(const struct packet *p, const struct class *class, const uint8_t *from,
-                        uint8_t ttl, uint8_t code)
+static void unreachable(const struct packet *p,
+                        const struct class *class,
+                        const uint8_t *from,
+                        uint8_t ttl,
+                        uint8_t code)
 {
     uint8_t *frame = link_frame(), *icmp = frame + ETH_BYTES + (p->v6 ? 40 : 20);
     size_t quote = p->ip_len, most = p->v6 ? 1232 : 548;

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RTO_MS       250u
+#define RTO_MS       1000u /* where there is nothing to measure by */
+#define RTO_LEAST_MS 200u
 #define SYNACK_MS    1000u
 #define IDLE_MS      15000u
 #define TRIES        6
@@ -30,8 +31,9 @@ static bool before(uint32_t a, uint32_t b)
 
 bool host_init(size_t body_bytes, uint32_t mtu, uint32_t seed)
 {
-    static const char format[] = "HTTP/1.1 200 OK\r\nServer: vinternet\r\nContent-Type: text/plain\r\n"
-                                 "Content-Length: %zu\r\nConnection: close\r\n\r\n";
+    static const char format[] =
+        "HTTP/1.1 200 OK\r\nServer: vinternet\r\nContent-Type: text/plain\r\n"
+        "Content-Length: %zu\r\nConnection: close\r\n\r\n";
     int n = snprintf(NULL, 0, format, body_bytes);
 
     page = malloc((size_t)n + 1 + body_bytes);
@@ -46,7 +48,8 @@ bool host_init(size_t body_bytes, uint32_t mtu, uint32_t seed)
     return true;
 }
 
-/* -- the table ---------------------------------------------------------------------------------- */
+/* -- the table ----------------------------------------------------------------------------------
+ */
 
 static uint32_t answer_len(const struct flow *f)
 {
@@ -105,7 +108,10 @@ static void fill(struct flow *f, const struct packet *p, const struct class *cla
 }
 
 /* What the acknowledgment number tells of the connection. False: it is none of ours. */
-static bool rebuild(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
+static bool rebuild(struct flow *f,
+                    const struct packet *p,
+                    const struct class *class,
+                    uint32_t hash)
 {
     uint32_t iss = hash_of_iss(hash), offset = p->ack - iss, cookie = offset >> COOKIE_SHIFT;
 
@@ -145,7 +151,12 @@ static bool is_needed(const struct flow *f)
 
 static uint32_t rto(const struct flow *f)
 {
-    return (f->bits & F_SYN_RCVD ? SYNACK_MS : RTO_MS + 2u * f->class->delay_ms) << f->tries;
+    uint32_t first = f->bits & F_SYN_RCVD ? SYNACK_MS : RTO_MS;
+
+    /* RFC 6298 2.2, after a first sample, with the least value that Linux has. */
+    if (f->rtt)
+        first = f->rtt * 3 > RTO_LEAST_MS ? f->rtt * 3 : RTO_LEAST_MS;
+    return first << f->tries;
 }
 
 /* Into the table, out of it, or neither. has_moved: the timer starts anew. */
@@ -166,13 +177,21 @@ static void settle(struct flow *f, bool has_moved)
     flow_timer(f, outstanding(f) || f->bits & F_SYN_RCVD ? rto(f) : IDLE_MS);
 }
 
-/* -- sending ------------------------------------------------------------------------------------ */
+/* -- sending ------------------------------------------------------------------------------------
+ */
 
 static enum codepoint mark_of(const struct flow *f)
 {
     if (f->class->host == HOST_NO_MARKS)
         return NOT_ECT;
     return f->bits & F_ECN || f->class->host == HOST_MARKS ? ECT0 : NOT_ECT;
+}
+
+/* What no new data is: a pure ACK, a FIN, a retransmission (RFC 3168 6.1.4, 6.1.5). A host without
+ * ECN that marks does so by the TOS of its socket, and then on everything. */
+static enum codepoint mark_of_control(const struct flow *f)
+{
+    return f->class->host == HOST_MARKS ? ECT0 : NOT_ECT;
 }
 
 /* One new segment, or the FIN alone; len may be 0 then. */
@@ -193,7 +212,8 @@ static void send_new(struct flow *f, uint32_t len)
         f->bits &= (uint16_t)~F_CWR_DUE;
     }
     f->snd_nxt += len;
-    segment_send(f, flags, seq, page + (seq - f->iss - 1), len, len ? mark_of(f) : NOT_ECT);
+    segment_send(f, flags, seq, page + (seq - f->iss - 1), len,
+                 len ? mark_of(f) : mark_of_control(f));
 }
 
 /* What windows allow. True: something left, and with it the acknowledgment. */
@@ -227,7 +247,7 @@ static bool send_more(struct flow *f)
     return has_sent;
 }
 
-/* The first segment that is not acknowledged: Not-ECT (RFC 3168 6.1.5). */
+/* The first segment that is not acknowledged. */
 static void send_again(struct flow *f)
 {
     uint32_t end = end_of(f), len = end - f->snd_una;
@@ -242,12 +262,12 @@ static void send_again(struct flow *f)
     if (len && f->snd_una + len == end)
         flags |= PSH;
     counters.retransmitted++;
-    segment_send(f, flags, f->snd_una, page + (f->snd_una - f->iss - 1), len, NOT_ECT);
+    segment_send(f, flags, f->snd_una, page + (f->snd_una - f->iss - 1), len, mark_of_control(f));
 }
 
 static void send_ack(struct flow *f)
 {
-    segment_send(f, ACK, f->snd_nxt, NULL, 0, NOT_ECT);
+    segment_send(f, ACK, f->snd_nxt, NULL, 0, mark_of_control(f));
 }
 
 void host_expired(struct flow *f)
@@ -271,7 +291,8 @@ void host_expired(struct flow *f)
     flow_timer(f, rto(f));
 }
 
-/* -- a SYN -------------------------------------------------------------------------------------- */
+/* -- a SYN --------------------------------------------------------------------------------------
+ */
 
 /* Sets what of ECN the SYN/ACK says, and F_ECN where the host will use it. */
 static void negotiate(struct flow *f, const struct packet *p)
@@ -307,7 +328,9 @@ static void negotiate(struct flow *f, const struct packet *p)
 }
 
 /* True: this SYN of its connection is one of those that are lost. */
-static bool is_syn_lost(struct flow **f, const struct packet *p, const struct class *class,
+static bool is_syn_lost(struct flow **f,
+                        const struct packet *p,
+                        const struct class *class,
                         uint32_t hash)
 {
     struct flow made;
@@ -377,7 +400,8 @@ static void on_syn(struct flow *f, const struct packet *p, const struct class *c
     settle(&made, true);
 }
 
-/* -- a segment ---------------------------------------------------------------------------------- */
+/* -- a segment ----------------------------------------------------------------------------------
+ */
 
 /* RFC 3168 6.1.2 as Linux has it: one reduction, so one CWR, for each window of data, and none
  * where nothing was in flight. */
@@ -401,6 +425,8 @@ static bool on_ack(struct flow *f, const struct packet *p)
     uint32_t acked = p->ack - f->snd_una;
 
     f->window = (uint32_t)p->window << f->scale;
+    if (p->has_ts && segment_clock(f) - p->tsecr < 10000)
+        f->rtt = segment_clock(f) - p->tsecr + 1;
     is_new = acked != 0 && acked <= f->snd_nxt - f->snd_una;
     if (is_new) {
         f->snd_una = p->ack;
@@ -485,7 +511,8 @@ static void on_segment(struct flow *f, const struct packet *p)
     settle(f, has_moved || wants_ack);
 }
 
-/* -- a packet ----------------------------------------------------------------------------------- */
+/* -- a packet -----------------------------------------------------------------------------------
+ */
 
 /* The boxes before the host. False: they have dealt with it. */
 static bool through_boxes(struct packet *p, const struct class *class)

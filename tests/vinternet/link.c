@@ -34,11 +34,12 @@ static struct iovec parts[BATCH];
 static struct mmsghdr batch[BATCH];
 static unsigned n_batch;
 
-/* Packets that leave late, for one delay only, so that they leave in the order in which they came. */
+/* Packets that leave late, for one delay only, so that they leave in the order in which they came.
+ */
 static struct delayed {
     uint32_t at, len;
     uint8_t frame[FRAME_BYTES];
-} *delayed;
+} * delayed;
 static uint32_t delayed_first, delayed_end;
 
 static bool complain(const char *what)
@@ -49,8 +50,9 @@ static bool complain(const char *what)
 
 static int open_one(int protocol, unsigned index)
 {
-    struct sockaddr_ll at = {
-        .sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = (int)index};
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons((uint16_t)protocol),
+                             .sll_ifindex = (int)index};
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
     if (fd >= 0 && protocol == 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0)
@@ -123,20 +125,32 @@ bool link_open(const struct link_options *options)
     return open_in(index);
 }
 
-/* -- out ---------------------------------------------------------------------------------------- */
+/* -- out ----------------------------------------------------------------------------------------
+ */
 
-/* dip dport sport, which way, TCP flags in hex, sequence number, bytes of payload. */
-static void log_loss(const uint8_t *frame, uint32_t len, bool is_out)
+/* A line of the log: dip dport sport, which way, TCP flags, sequence number, bytes of payload. */
+static void log_loss(const struct packet *p, bool is_out)
 {
-    struct packet p;
     char text[INET6_ADDRSTRLEN];
 
-    if (!how.loss_log || !packet_parse(&p, frame, len) || p.proto != 6 ||
-        !packet_parse_tcp(&p, false))
-        return;
-    inet_ntop(p.v6 ? AF_INET6 : AF_INET, is_out ? p.src : p.dst, text, sizeof text);
-    fprintf(how.loss_log, "%s %u %u %s %03x %u %u\n", text, is_out ? p.sport : p.dport,
-            is_out ? p.dport : p.sport, is_out ? "out" : "in", p.flags, p.seq, p.len);
+    inet_ntop(p->v6 ? AF_INET6 : AF_INET, is_out ? p->src : p->dst, text, sizeof text);
+    fprintf(how.loss_log, "%s %u %u %s %03x %u %u\n", text, is_out ? p->sport : p->dport,
+            is_out ? p->dport : p->sport, is_out ? "out" : "in", p->flags, p->seq, p->len);
+}
+
+/* One that chance says is lost. False: it is spared, a handshake of a class that has losses of its
+ * own instead of random ones. */
+static bool lose(const uint8_t *frame, uint32_t len, bool is_out)
+{
+    struct packet p;
+
+    if (!packet_parse(&p, frame, len) || p.proto != 6 || !packet_parse_tcp(&p, false))
+        return true;
+    if (p.flags & SYN && class_of(is_out ? p.src : p.dst, p.v6)->syns_lost)
+        return false;
+    if (how.loss_log)
+        log_loss(&p, is_out);
+    return true;
 }
 
 void link_flush(void)
@@ -181,9 +195,8 @@ static void put_late(size_t len, uint32_t delay_ms)
 
 void link_send(size_t len, uint32_t delay_ms)
 {
-    if (below_out && random64() < below_out) {
+    if (below_out && random64() < below_out && lose(frames[n_batch], (uint32_t)len, true)) {
         counters.lost_out++;
-        log_loss(frames[n_batch], (uint32_t)len, true);
         return;
     }
     counters.tx_packets++;
@@ -207,7 +220,8 @@ static void send_delayed(void)
     }
 }
 
-/* -- in ----------------------------------------------------------------------------------------- */
+/* -- in -----------------------------------------------------------------------------------------
+ */
 
 static void take_block(struct tpacket_block_desc *desc,
                        void (*input)(const uint8_t *, uint32_t, bool))
@@ -222,9 +236,8 @@ static void take_block(struct tpacket_block_desc *desc,
         __builtin_prefetch(at + head->tp_next_offset + 128);
         counters.rx_packets++;
         counters.rx_bytes += len;
-        if (below_in && random64() < below_in) {
+        if (below_in && random64() < below_in && lose(frame, len, false)) {
             counters.lost_in++;
-            log_loss(frame, len, false);
         } else {
             /* A checksum that the sender left to hardware which a veth has not got. */
             input(frame, len, !(head->tp_status & TP_STATUS_CSUMNOTREADY));

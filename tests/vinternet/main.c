@@ -103,7 +103,8 @@ static void run(void)
     print_counters();
 }
 
-/* -- options ------------------------------------------------------------------------------------ */
+/* -- options ------------------------------------------------------------------------------------
+ */
 
 struct options {
     struct link_options link;
@@ -168,11 +169,11 @@ static bool take_family(struct options *o, const char *text)
 static bool take_options(struct options *o, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"list", 0, NULL, 'c'},        {"targets", 0, NULL, 't'},  {"count", 1, NULL, 'n'},
-        {"class", 1, NULL, 'C'},       {"family", 1, NULL, 'f'},   {"seed", 1, NULL, 's'},
-        {"body", 1, NULL, 'b'},        {"mtu", 1, NULL, 'm'},      {"loss-in", 1, NULL, 'l'},
-        {"loss-out", 1, NULL, 'L'},    {"loss-log", 1, NULL, 'w'}, {"flows", 1, NULL, 'F'},
-        {"interface", 1, NULL, 'i'},   {"help", 0, NULL, 'h'},     {NULL, 0, NULL, 0}};
+        {"list", 0, NULL, 'c'},      {"targets", 0, NULL, 't'},  {"count", 1, NULL, 'n'},
+        {"class", 1, NULL, 'C'},     {"family", 1, NULL, 'f'},   {"seed", 1, NULL, 's'},
+        {"body", 1, NULL, 'b'},      {"mtu", 1, NULL, 'm'},      {"loss-in", 1, NULL, 'l'},
+        {"loss-out", 1, NULL, 'L'},  {"loss-log", 1, NULL, 'w'}, {"flows", 1, NULL, 'F'},
+        {"interface", 1, NULL, 'i'}, {"help", 0, NULL, 'h'},     {NULL, 0, NULL, 0}};
     int key;
 
     while ((key = getopt_long(argc, argv, "i:h", names, NULL)) != -1) {

@@ -134,6 +134,7 @@ static void parse_options(struct packet *p, const uint8_t *at, const uint8_t *en
         } else if (at[0] == 8 && len == 10) {
             p->has_ts = true;
             p->tsval = get32(at + 2);
+            p->tsecr = get32(at + 6);
         }
         at += len;
     }
@@ -169,8 +170,15 @@ bool packet_parse_tcp(struct packet *p, bool check)
     return true;
 }
 
-uint8_t *ip_header(uint8_t *frame, bool v6, const uint8_t *mac_to, const uint8_t *from,
-                   const uint8_t *to, uint8_t proto, uint8_t tos, uint8_t ttl, size_t body_len)
+uint8_t *ip_header(uint8_t *frame,
+                   bool v6,
+                   const uint8_t *mac_to,
+                   const uint8_t *from,
+                   const uint8_t *to,
+                   uint8_t proto,
+                   uint8_t tos,
+                   uint8_t ttl,
+                   size_t body_len)
 {
     static uint16_t id;
     uint8_t *ip = frame + ETH_BYTES;

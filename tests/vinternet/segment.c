@@ -7,7 +7,8 @@
 #define OUR_SCALE  7
 #define OUR_WINDOW 64256u
 
-/* As this client's path shall see it: the codepoint after the boxes, or none: the packet is gone. */
+/* As this client's path shall see it: the codepoint after the boxes, or none: the packet is gone.
+ */
 static bool through_boxes(const struct class *class, uint8_t *tos)
 {
     uint8_t cp = class->reverse[*tos & 3];
@@ -16,16 +17,27 @@ static bool through_boxes(const struct class *class, uint8_t *tos)
     return cp != LOST_CP;
 }
 
+uint32_t segment_clock(const struct flow *f)
+{
+    return now_ms + f->hash;
+}
+
 static uint8_t *put_timestamps(uint8_t *at, const struct flow *f)
 {
     at[0] = 8;
     at[1] = 10;
-    return put32(put32(at + 2, now_ms + f->hash), f->ts_recent);
+    return put32(put32(at + 2, segment_clock(f)), f->ts_recent);
 }
 
 /* Head is filled but for the offset and the checksum; room for options is up to `end`. */
-static void finish(const struct flow *f, uint8_t *frame, uint8_t *tcp, uint8_t *end,
-                   const uint8_t *payload, size_t len, uint8_t tos, uint8_t ttl)
+static void finish(const struct flow *f,
+                   uint8_t *frame,
+                   uint8_t *tcp,
+                   uint8_t *end,
+                   const uint8_t *payload,
+                   size_t len,
+                   uint8_t tos,
+                   uint8_t ttl)
 {
     size_t head = (size_t)(end - tcp), total = head + len;
     uint16_t check;
@@ -39,8 +51,8 @@ static void finish(const struct flow *f, uint8_t *frame, uint8_t *tcp, uint8_t *
     link_send((size_t)(end - frame) + len, f->class->delay_ms);
 }
 
-static uint8_t *put_head(uint8_t *tcp, const struct flow *f, uint16_t flags, uint32_t seq,
-                         uint32_t ack, uint16_t window)
+static uint8_t *put_head(
+    uint8_t *tcp, const struct flow *f, uint16_t flags, uint32_t seq, uint32_t ack, uint16_t window)
 {
     put16(tcp, f->my_port);
     put16(tcp + 2, f->their_port);
@@ -52,7 +64,11 @@ static uint8_t *put_head(uint8_t *tcp, const struct flow *f, uint16_t flags, uin
     return tcp + 20;
 }
 
-void segment_send(struct flow *f, uint16_t flags, uint32_t seq, const uint8_t *payload, size_t len,
+void segment_send(struct flow *f,
+                  uint16_t flags,
+                  uint32_t seq,
+                  const uint8_t *payload,
+                  size_t len,
                   enum codepoint cp)
 {
     uint8_t *frame = link_frame(), *tcp = frame + ETH_BYTES + (f->v6 ? 40 : 20), *at;
@@ -95,8 +111,7 @@ void segment_synack(struct flow *f)
     if (f->scale)
         at = put32(at, 0x01030300 | OUR_SCALE);
     counters.synack++;
-    finish(f, frame, tcp, at, NULL, 0, tos,
-           f->class->bits & C_SYNACK_TTL ? NEAR_TTL : HOST_TTL);
+    finish(f, frame, tcp, at, NULL, 0, tos, f->class->bits & C_SYNACK_TTL ? NEAR_TTL : HOST_TTL);
 }
 
 void segment_reset(const struct packet *p, const struct class *class, uint8_t ttl)

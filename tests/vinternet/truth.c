@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * What is to be said of the virtual Internet: its classes, and targets with the truth beside each. */
+ * What is to be said of the virtual Internet: its classes, and targets with the truth beside each.
+ */
 #include "vinternet.h"
 
 #include <inttypes.h>
@@ -33,8 +34,7 @@ static bool print_target(unsigned class, bool v6, uint32_t n)
 
     if (!class_address(class, v6, n, dip, sizeof dip)) {
         fprintf(stderr,
-                "vinternet: class %s has no IPv4 address number %" PRIu32
-                "; take fewer, or IPv6\n",
+                "vinternet: class %s has no IPv4 address number %" PRIu32 "; take fewer, or IPv6\n",
                 classes[class].name, n);
         return false;
     }

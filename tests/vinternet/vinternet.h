@@ -51,7 +51,7 @@ struct packet {
     bool has_ts, has_sack, has_scale;
     uint8_t scale;
     uint16_t mss; /* 0: no such option */
-    uint32_t tsval;
+    uint32_t tsval, tsecr;
 };
 
 /* False: not IP, or not whole. check: the checksums of TCP are to be looked at. */
@@ -70,8 +70,15 @@ uint64_t pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t
 
 /* Ethernet and IP headers for an answer from `from` to `to`; returns where the body begins. The
  * addresses are 4 or 16 bytes. */
-uint8_t *ip_header(uint8_t *frame, bool v6, const uint8_t *mac_to, const uint8_t *from,
-                   const uint8_t *to, uint8_t proto, uint8_t tos, uint8_t ttl, size_t body_len);
+uint8_t *ip_header(uint8_t *frame,
+                   bool v6,
+                   const uint8_t *mac_to,
+                   const uint8_t *from,
+                   const uint8_t *to,
+                   uint8_t proto,
+                   uint8_t tos,
+                   uint8_t ttl,
+                   size_t body_len);
 
 /* -- link.c ----------------------------------------------------------------------------------- */
 
@@ -108,11 +115,11 @@ enum flow_bits {
     F_REQUESTED = 1 << 8, /* the request is complete */
     F_FIN_SENT = 1 << 9,
     F_FIN_RCVD = 1 << 10,
-    F_EMPTY = 1 << 11,     /* the client closed without a request: no answer */
-    F_COUNTER = 1 << 12,   /* no connection, only a count of SYNs */
-    F_RECOVERY = 1 << 13,  /* segments below `high` are being sent again */
-    F_PARTIAL = 1 << 14,   /* some of the request has come */
-    F_REDUCED = 1 << 15,   /* ECE came; until more than `high` is acknowledged it is no news */
+    F_EMPTY = 1 << 11,    /* the client closed without a request: no answer */
+    F_COUNTER = 1 << 12,  /* no connection, only a count of SYNs */
+    F_RECOVERY = 1 << 13, /* segments below `high` are being sent again */
+    F_PARTIAL = 1 << 14,  /* some of the request has come */
+    F_REDUCED = 1 << 15,  /* ECE came; until more than `high` is acknowledged it is no news */
 };
 
 struct class;
@@ -127,6 +134,7 @@ struct flow {
     uint32_t high;      /* recovery, or a reduction after ECE, lasts until this is acknowledged */
     uint32_t ts_recent; /* to be echoed */
     uint32_t window;    /* of the client, in bytes */
+    uint32_t rtt;       /* ms, of the segment that came last; 0: not known */
     uint32_t tail;      /* the last four bytes of the request so far */
     uint16_t mss, bits;
     uint16_t cwnd; /* in segments */
@@ -155,7 +163,7 @@ enum host {
     HOST_REFLECT,     /* copies CWR and ECE to the SYN/ACK; no ECN */
     HOST_CWR_ONLY,    /* answers an ECN-setup SYN with CWR alone; no ECN */
     HOST_UNSOLICITED, /* ECE and ECT(0) whether asked or not */
-    HOST_MARKS,       /* no ECN, but ECT(0) on its data */
+    HOST_MARKS,       /* no ECN, but ECT(0) on all but the SYN/ACK */
     HOST_NO_MARKS,    /* agrees, and sends Not-ECT all the same */
     HOST_COOKIES,     /* HOST_ECN under SYN cookies: needs timestamps to remember it */
 };
@@ -173,7 +181,8 @@ enum class_bits {
     C_SYNACK_ECT = 1 << 6, /* the SYN/ACK that agrees is ECT(0) itself (RFC 5562) */
 };
 
-struct class {
+struct class
+{
     const char *name, *about;
     const char *base[6], *details[4]; /* the truth: all base conditions, and some details */
     enum host host;
@@ -197,9 +206,14 @@ bool class_address(unsigned class, bool v6, uint32_t n, char *text, size_t room)
 #define HOST_TTL 52 /* 64 and twelve hops */
 #define NEAR_TTL 60 /* from a box on the path */
 
-void segment_send(struct flow *f, uint16_t flags, uint32_t seq, const uint8_t *payload, size_t len,
+void segment_send(struct flow *f,
+                  uint16_t flags,
+                  uint32_t seq,
+                  const uint8_t *payload,
+                  size_t len,
                   enum codepoint cp);
 void segment_synack(struct flow *f);
+uint32_t segment_clock(const struct flow *f); /* of its timestamps */
 /* A RST as RFC 9293 3.10.7.1 has it for a segment without a connection. */
 void segment_reset(const struct packet *p, const struct class *class, uint8_t ttl);
 
@@ -220,9 +234,10 @@ int truth_list(void);
 int truth_targets(const struct truth_options *options);
 
 #define COUNTERS(X)                                                                                \
-    X(rx_packets) X(rx_bytes) X(tx_packets) X(tx_bytes) X(arp) X(ndp) X(icmp) X(syn) X(synack)     \
-    X(requests) X(done) X(resets) X(stray) X(retransmitted) X(lost_in) X(lost_out) X(malformed)    \
-    X(bad_checksum) X(table_full) X(delay_full) X(send_errors) X(kernel_drops)
+    X(rx_packets)                                                                                  \
+    X(rx_bytes) X(tx_packets) X(tx_bytes) X(arp) X(ndp) X(icmp) X(syn) X(synack) X(requests)       \
+        X(done) X(resets) X(stray) X(retransmitted) X(lost_in) X(lost_out) X(malformed)            \
+            X(bad_checksum) X(table_full) X(delay_full) X(send_errors) X(kernel_drops)
 
 struct counters {
 #define MEMBER(name) uint64_t name;
