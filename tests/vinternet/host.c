@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RTO_MS       1000u /* where there is nothing to measure by */
+#define RTO_MS       1000u /* where there is nothing to measure by, and the most at first */
 #define RTO_LEAST_MS 200u
-#define SYNACK_MS    1000u
 #define IDLE_MS      15000u
 #define TRIES        6
 #define FIRST_WINDOW 10
@@ -151,11 +150,13 @@ static bool is_needed(const struct flow *f)
 
 static uint32_t rto(const struct flow *f)
 {
-    uint32_t first = f->bits & F_SYN_RCVD ? SYNACK_MS : RTO_MS;
+    uint32_t first = f->rtt * 3;
 
     /* RFC 6298 2.2, after a first sample, with the least value that Linux has. */
-    if (f->rtt)
-        first = f->rtt * 3 > RTO_LEAST_MS ? f->rtt * 3 : RTO_LEAST_MS;
+    if (first > RTO_MS || !f->rtt || f->bits & F_SYN_RCVD)
+        first = RTO_MS;
+    else if (first < RTO_LEAST_MS)
+        first = RTO_LEAST_MS;
     return first << f->tries;
 }
 
@@ -425,9 +426,10 @@ static bool on_ack(struct flow *f, const struct packet *p)
     uint32_t acked = p->ack - f->snd_una;
 
     f->window = (uint32_t)p->window << f->scale;
-    if (p->has_ts && segment_clock(f) - p->tsecr < 10000)
-        f->rtt = segment_clock(f) - p->tsecr + 1;
     is_new = acked != 0 && acked <= f->snd_nxt - f->snd_una;
+    /* RFC 7323 4.1: what acknowledges nothing new tells nothing; but the first is all there is. */
+    if (p->has_ts && (is_new || !f->rtt))
+        f->rtt = segment_clock(f) - p->tsecr + 1;
     if (is_new) {
         f->snd_una = p->ack;
         f->tries = f->dupacks = 0;
@@ -508,7 +510,7 @@ static void on_segment(struct flow *f, const struct packet *p)
         has_moved = true;
     else if (wants_ack)
         send_ack(f);
-    settle(f, has_moved || wants_ack);
+    settle(f, has_moved || (wants_ack && !outstanding(f)));
 }
 
 /* -- a packet -----------------------------------------------------------------------------------
