@@ -7,7 +7,7 @@
  * when only the cookie knows of it. Data is sent at most `cwnd` segments ahead of what is
  * acknowledged (10 at first, slow start), again after three duplicate acknowledgments or a
  * timeout, then segment by segment as NewReno (RFC 6582) does. Acknowledgments are not delayed. */
-#include "vinternet.h"
+#include "host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +16,9 @@
 #define RTO_LEAST_MS 200u
 #define IDLE_MS      15000u
 #define TRIES        6
-#define FIRST_WINDOW 10
-#define COOKIE_SHIFT 28 /* the bits above are the cookie's, those below a hash */
-#define COOKIE_MASK  ((UINT32_C(1) << COOKIE_SHIFT) - 1)
 
 static uint8_t *page;
-static uint32_t page_len, mtu_bytes, iss_seed;
+static uint32_t page_len;
 
 static bool before(uint32_t a, uint32_t b)
 {
@@ -42,95 +39,21 @@ bool host_init(size_t body_bytes, uint32_t mtu, uint32_t seed)
     for (size_t i = 0; i < body_bytes; i++)
         page[(size_t)n + i] = i % 64 == 63 ? '\n' : (uint8_t)('!' + (i * 7 + i / 64) % 90);
     page_len = (uint32_t)((size_t)n + body_bytes);
-    mtu_bytes = mtu;
-    iss_seed = seed * UINT32_C(0x9e3779b1);
+    handshake_init(mtu, seed);
     return true;
 }
 
 /* -- the table ----------------------------------------------------------------------------------
  */
 
-static uint32_t answer_len(const struct flow *f)
+uint32_t host_answer_len(const struct flow *f)
 {
     return f->class->bits & C_NO_DATA || f->bits & F_EMPTY ? 0 : page_len;
 }
 
-/* Sequence number of our FIN. */
-static uint32_t end_of(const struct flow *f)
+uint32_t host_end(const struct flow *f)
 {
-    return f->iss + 1 + answer_len(f);
-}
-
-static uint32_t hash_of_iss(uint32_t hash)
-{
-    return (hash ^ iss_seed) & COOKIE_MASK;
-}
-
-static uint16_t mss_bound(bool v6, uint16_t offered)
-{
-    uint16_t ours = (uint16_t)(mtu_bytes - (v6 ? 60 : 40));
-
-    return offered < ours ? offered : ours;
-}
-
-/* The MSS in two bits, rounded down. */
-static uint32_t mss_to_bits(bool v6, uint16_t mss)
-{
-    if (mss >= mss_bound(v6, UINT16_MAX))
-        return 3;
-    return mss >= 1220 ? 2 : mss >= 536 ? 1 : 0;
-}
-
-static uint16_t mss_from_bits(bool v6, uint32_t bits)
-{
-    static const uint16_t few[] = {88, 536, 1220};
-
-    return mss_bound(v6, bits == 3 ? UINT16_MAX : few[bits]);
-}
-
-static void fill(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
-{
-    size_t n = p->v6 ? 16 : 4;
-
-    memset(f, 0, sizeof *f);
-    memcpy(f->mine, p->dst, n);
-    memcpy(f->theirs, p->src, n);
-    memcpy(f->mac, p->frame + 6, 6);
-    f->v6 = p->v6;
-    f->my_port = p->dport;
-    f->their_port = p->sport;
-    f->class = class;
-    f->hash = hash;
-    f->cwnd = FIRST_WINDOW;
-    f->ts_recent = p->tsval;
-    f->bits = p->has_ts ? F_TS : 0;
-}
-
-/* What the acknowledgment number tells of the connection. False: it is none of ours. */
-static bool rebuild(struct flow *f,
-                    const struct packet *p,
-                    const struct class *class,
-                    uint32_t hash)
-{
-    uint32_t iss = hash_of_iss(hash), offset = p->ack - iss, cookie = offset >> COOKIE_SHIFT;
-
-    fill(f, p, class, hash);
-    offset &= COOKIE_MASK;
-    f->iss = iss + (cookie << COOKIE_SHIFT);
-    if (offset == 0 || offset > answer_len(f) + 2)
-        return false;
-    f->bits |= cookie & 1 ? F_ECN : 0;
-    f->scale = cookie & 2 ? 7 : 0;
-    f->mss = (uint16_t)(mss_from_bits(p->v6, cookie >> 2) - (p->has_ts ? 12 : 0));
-    f->snd_una = f->snd_nxt = p->ack;
-    f->rcv_nxt = p->seq;
-    if (offset == 2)
-        f->bits |= F_EMPTY; /* nobody acknowledges one byte */
-    if (offset > 1)
-        f->bits |= F_REQUESTED;
-    if (p->ack == end_of(f) + 1)
-        f->bits |= F_FIN_SENT;
-    return true;
+    return f->iss + 1 + host_answer_len(f);
 }
 
 static bool outstanding(const struct flow *f)
@@ -160,8 +83,7 @@ static uint32_t rto(const struct flow *f)
     return first << f->tries;
 }
 
-/* Into the table, out of it, or neither. has_moved: the timer starts anew. */
-static void settle(struct flow *f, bool has_moved)
+void host_settle(struct flow *f, bool has_moved)
 {
     if (!is_needed(f)) {
         if (f->bits & F_KEPT)
@@ -198,7 +120,7 @@ static enum codepoint mark_of_control(const struct flow *f)
 /* One new segment, or the FIN alone; len may be 0 then. */
 static void send_new(struct flow *f, uint32_t len)
 {
-    uint32_t end = end_of(f), seq = f->snd_nxt;
+    uint32_t end = host_end(f), seq = f->snd_nxt;
     uint16_t flags = ACK;
 
     if (seq + len == end && !(len && f->class->bits & C_FIN_APART)) {
@@ -220,7 +142,8 @@ static void send_new(struct flow *f, uint32_t len)
 /* What windows allow. True: something left, and with it the acknowledgment. */
 static bool send_more(struct flow *f)
 {
-    uint32_t end = end_of(f), flight = f->snd_nxt - f->snd_una, limit = f->cwnd * (uint32_t)f->mss;
+    uint32_t end = host_end(f), flight = f->snd_nxt - f->snd_una,
+             limit = f->cwnd * (uint32_t)f->mss;
     bool has_sent = false;
 
     if (!(f->bits & F_REQUESTED) || f->bits & F_FIN_SENT)
@@ -251,7 +174,7 @@ static bool send_more(struct flow *f)
 /* The first segment that is not acknowledged. */
 static void send_again(struct flow *f)
 {
-    uint32_t end = end_of(f), len = end - f->snd_una;
+    uint32_t end = host_end(f), len = end - f->snd_una;
     uint16_t flags = ACK;
 
     if (before(f->snd_nxt, end))
@@ -266,7 +189,7 @@ static void send_again(struct flow *f)
     segment_send(f, flags, f->snd_una, page + (f->snd_una - f->iss - 1), len, mark_of_control(f));
 }
 
-static void send_ack(struct flow *f)
+void host_ack(struct flow *f)
 {
     segment_send(f, ACK, f->snd_nxt, NULL, 0, mark_of_control(f));
 }
@@ -287,118 +210,9 @@ void host_expired(struct flow *f)
         f->dupacks = 0;
         send_again(f);
     } else { /* a window probe */
-        send_new(f, f->snd_nxt == end_of(f) ? 0 : 1);
+        send_new(f, f->snd_nxt == host_end(f) ? 0 : 1);
     }
     flow_timer(f, rto(f));
-}
-
-/* -- a SYN --------------------------------------------------------------------------------------
- */
-
-/* Sets what of ECN the SYN/ACK says, and F_ECN where the host will use it. */
-static void negotiate(struct flow *f, const struct packet *p)
-{
-    bool setup = (p->flags & (CWR | ECE)) == (CWR | ECE);
-    /* Linux: a SYN that is marked itself is refused, unless one of the bits beside CWR says that a
-     * later standard is at work. */
-    bool linux_ok = setup && ((p->tos & 3) == NOT_ECT || p->flags & (AE | RESERVED));
-
-    switch (f->class->host) {
-    case HOST_ECN:
-    case HOST_NO_MARKS:
-        f->bits |= linux_ok ? F_ECN : 0;
-        break;
-    case HOST_COOKIES:
-        f->bits |= linux_ok && p->has_ts ? F_ECN : 0;
-        break;
-    case HOST_UNSOLICITED:
-        f->bits |= F_ECN;
-        break;
-    case HOST_REFLECT:
-        f->syn_flags = p->flags & (CWR | ECE);
-        break;
-    case HOST_CWR_ONLY:
-        f->syn_flags = setup ? CWR : 0;
-        break;
-    case HOST_OFF:
-    case HOST_MARKS:
-        break;
-    }
-    if (f->bits & F_ECN)
-        f->syn_flags = ECE;
-}
-
-/* True: this SYN of its connection is one of those that are lost. */
-static bool is_syn_lost(struct flow **f,
-                        const struct packet *p,
-                        const struct class *class,
-                        uint32_t hash)
-{
-    struct flow made;
-
-    if (!class->syns_lost)
-        return false;
-    if (*f && !((*f)->bits & F_COUNTER && (*f)->irs == p->seq)) {
-        flow_forget(*f);
-        *f = NULL;
-    }
-    if (!*f) {
-        fill(&made, p, class, hash);
-        made.bits = F_COUNTER;
-        made.irs = p->seq;
-        *f = flow_keep(&made);
-        if (!*f)
-            return true;
-        flow_timer(*f, IDLE_MS);
-    }
-    if ((*f)->tries < class->syns_lost) {
-        (*f)->tries++;
-        return true;
-    }
-    return false; /* and the counter stays for SYNs that come again */
-}
-
-static void on_syn(struct flow *f, const struct packet *p, const struct class *class, uint32_t hash)
-{
-    struct flow made;
-    uint16_t mss = p->mss ? p->mss : p->v6 ? 1220 : 536;
-    uint32_t cookie;
-
-    counters.syn++;
-    if (is_syn_lost(&f, p, class, hash))
-        return;
-    if (f && f->bits & F_STATEFUL) {
-        if (f->bits & F_SYN_RCVD && f->irs == p->seq) {
-            segment_synack(f); /* the first SYN decides */
-            return;
-        }
-        if (!(f->bits & (F_SYN_RCVD | F_FIN_SENT))) {
-            send_ack(f); /* RFC 5961 4.2: a challenge */
-            return;
-        }
-    }
-    if (f && !(f->bits & F_COUNTER))
-        flow_forget(f);
-    fill(&made, p, class, hash);
-    negotiate(&made, p);
-    made.bits |= p->has_sack ? F_SACK : 0;
-    made.scale = p->has_scale ? 7 : 0;
-    cookie = (made.bits & F_ECN ? 1 : 0) | (p->has_scale ? 2 : 0) | mss_to_bits(p->v6, mss) << 2;
-    made.iss = hash_of_iss(hash) + (cookie << COOKIE_SHIFT);
-    made.irs = p->seq;
-    made.rcv_nxt = p->seq + 1;
-    made.tos = class->bits & C_REFLECT_TOS ? p->tos & 0xfc : 0;
-    if (class->bits & C_SYNACK_ECT && made.bits & F_ECN)
-        made.tos |= ECT0;
-    segment_synack(&made);
-    made.tos &= 0xfc;
-    made.snd_una = made.snd_nxt = made.iss + 1;
-    if (!(class->bits & C_STATEFUL))
-        return;
-    made.bits |= F_STATEFUL | F_SYN_RCVD;
-    made.scale = p->has_scale ? p->scale : 0;
-    made.mss = (uint16_t)(mss_bound(p->v6, mss) - (p->has_ts ? 12 : 0));
-    settle(&made, true);
 }
 
 /* -- a segment ----------------------------------------------------------------------------------
@@ -509,8 +323,8 @@ static void on_segment(struct flow *f, const struct packet *p)
     if (send_more(f))
         has_moved = true;
     else if (wants_ack)
-        send_ack(f);
-    settle(f, has_moved || (wants_ack && !outstanding(f)));
+        host_ack(f);
+    host_settle(f, has_moved || (wants_ack && !outstanding(f)));
 }
 
 /* -- a packet -----------------------------------------------------------------------------------
@@ -552,7 +366,7 @@ void host_input(struct packet *p, const struct class *class)
     hash = flow_hash(p);
     f = flow_find(p, hash);
     if ((p->flags & (SYN | ACK | RST | FIN)) == SYN) {
-        on_syn(f, p, class, hash);
+        handshake_syn(f, p, class, hash);
         return;
     }
     if (f && f->bits & F_COUNTER && p->flags & ACK) {
@@ -565,7 +379,7 @@ void host_input(struct packet *p, const struct class *class)
         return;
     }
     if (!f) {
-        if (!(p->flags & ACK) || !rebuild(&made, p, class, hash)) {
+        if (!(p->flags & ACK) || !handshake_rebuild(&made, p, class, hash)) {
             counters.stray++;
             segment_reset(p, class, HOST_TTL);
             return;

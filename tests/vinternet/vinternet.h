@@ -4,9 +4,9 @@
  *
  *   main.c     options, the loop, the counters       link.c     rings, batches, loss, delay
  *   packet.c   parsing, checksums                    control.c  ARP, NDP, ICMP
- *   host.c     TCP as the hosts speak it             segment.c  TCP segments on their way out
- *   flow.c     the table of flows, timers            classes.c  the classes: behaviour and truth
- *   truth.c    --list and --targets
+ *   host.c     TCP as the hosts speak it             handshake.c  SYNs and cookies
+ *   segment.c  TCP segments on their way out         flow.c     the table of flows, timers
+ *   classes.c  the classes: behaviour and truth      truth.c    --list and --targets
  *
  * No state where it can be had from the packet: a host's first sequence number is a hash of the
  * flow with four bits of what was agreed in the handshake, so that any later segment says by its
@@ -236,9 +236,10 @@ int truth_targets(const struct truth_options *options);
 #define COUNTERS(X)                                                                                \
     X(rx_packets)                                                                                  \
     X(rx_bytes)                                                                                    \
-    X(tx_packets) X(tx_bytes) X(arp) X(ndp) X(icmp) X(syn) X(synack) X(requests) X(done) X(resets) \
-        X(stray) X(retransmitted) X(lost_in) X(lost_out) X(malformed) X(bad_checksum)              \
-            X(table_full) X(delay_full) X(send_errors) X(kernel_drops)
+    X(tx_packets)                                                                                  \
+    X(tx_bytes) X(arp) X(ndp) X(icmp) X(syn) X(synack) X(requests) X(done) X(resets) X(stray)      \
+        X(retransmitted) X(lost_in) X(lost_out) X(malformed) X(bad_checksum) X(table_full)         \
+            X(delay_full) X(send_errors) X(kernel_drops)
 
 struct counters {
 #define MEMBER(name) uint64_t name;
