@@ -228,6 +228,13 @@ const struct class classes[] = {
      .base = {WORKS, SUCCEEDED, ECT0_SEEN},
      .bits = C_FIN_APART | C_REFLECT_TOS,
      CLEAR_PATH},
+    {.name = "synack_ect0_only",
+     .about = "a server whose SYN/ACK is ECT(0), and which then never marks",
+     .base = {WORKS, SUCCEEDED, NONE_SEEN},
+     .details = {"ecn.synack.ipmark:ect0"},
+     .host = HOST_NO_MARKS,
+     .bits = C_SYNACK_ECT,
+     CLEAR_PATH},
 };
 const unsigned n_classes = sizeof classes / sizeof classes[0];
 
