@@ -35,6 +35,16 @@ BASE = {
 SYN = 2
 TRIES = 3
 SHOWN = 50
+# Counters of vinternet that must be 0: bad packets of rawspider's, or an Internet that was overrun
+# and so did not behave as it should.
+FOUL = {
+    "bad_checksum": "with bad checksums",
+    "malformed": "malformed",
+    "table_full": "for which the virtual Internet had no room in its table",
+    "delay_full": "that the virtual Internet could not hold back",
+    "send_errors": "that the virtual Internet could not send",
+    "kernel_drops": "that the virtual Internet did not see",
+}
 STATES = ("right", "wrong", "not said", "incomplete", "excused")
 
 
@@ -235,11 +245,7 @@ def run(args, folder):
     print(f"all that is not right: {args.wrong} ({len(report.notable)} targets)")
     reasons = report.failures(args.loss, args.details)
     reasons += [f"rawspider ended with {code}"] if code else []
-    reasons += [
-        f"{counters[name]} packets {what}"
-        for name, what in (("bad_checksum", "with bad checksums"), ("malformed", "malformed"))
-        if counters.get(name)
-    ]
+    reasons += [f"{counters[name]} packets {what}" for name, what in FOUL.items() if counters[name]]
     return reasons
 
 

@@ -238,9 +238,24 @@ int truth_targets(const struct truth_options *options);
     X(rx_bytes)                                                                                    \
     X(tx_packets)                                                                                  \
     X(tx_bytes)                                                                                    \
-    X(arp) X(ndp) X(icmp) X(syn) X(synack) X(requests) X(done) X(resets) X(stray) X(retransmitted) \
-        X(lost_in) X(lost_out) X(malformed) X(bad_checksum) X(table_full) X(delay_full)            \
-            X(send_errors) X(kernel_drops)
+    X(arp)                                                                                         \
+    X(ndp)                                                                                         \
+    X(icmp)                                                                                        \
+    X(syn)                                                                                         \
+    X(synack)                                                                                      \
+    X(requests)                                                                                    \
+    X(done)                                                                                        \
+    X(resets)                                                                                      \
+    X(stray)                                                                                       \
+    X(retransmitted)                                                                               \
+    X(lost_in)                                                                                     \
+    X(lost_out)                                                                                    \
+    X(malformed)                                                                                   \
+    X(bad_checksum)                                                                                \
+    X(table_full)                                                                                  \
+    X(delay_full)                                                                                  \
+    X(send_errors)                                                                                 \
+    X(kernel_drops)
 
 struct counters {
 #define MEMBER(name) uint64_t name;
