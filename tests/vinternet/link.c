@@ -128,14 +128,14 @@ bool link_open(const struct link_options *options)
 /* -- out ----------------------------------------------------------------------------------------
  */
 
-/* A line of the log: dip dport sport, which way, TCP flags, sequence number, bytes of payload. */
+/* A line of the log: dip dport sport, which way, TCP flags, both numbers, bytes of payload. */
 static void log_loss(const struct packet *p, bool is_out)
 {
     char text[INET6_ADDRSTRLEN];
 
     inet_ntop(p->v6 ? AF_INET6 : AF_INET, is_out ? p->src : p->dst, text, sizeof text);
-    fprintf(how.loss_log, "%s %u %u %s %03x %u %u\n", text, is_out ? p->sport : p->dport,
-            is_out ? p->dport : p->sport, is_out ? "out" : "in", p->flags, p->seq, p->len);
+    fprintf(how.loss_log, "%s %u %u %s %03x %u %u %u\n", text, is_out ? p->sport : p->dport,
+            is_out ? p->dport : p->sport, is_out ? "out" : "in", p->flags, p->seq, p->ack, p->len);
 }
 
 /* One that chance says is lost. False: it is spared, a handshake of a class that has losses of its

@@ -20,7 +20,8 @@ static const char usage[] =
     "  --loss-in PERCENT, --loss-out PERCENT\n"
     "                     of the packets that it gets and sends are lost at random\n"
     "  --loss-log FILE    a line for each TCP packet lost so: address, port, the client's port,\n"
-    "                     in or out, flags (hexadecimal), sequence number, bytes of payload\n"
+    "                     in or out, flags (hexadecimal), sequence and acknowledgment number,\n"
+    "                     bytes of payload\n"
     "  --flows LOG2       room in its table of flows (17: 131,072)\n"
     "  --seed N           of losses, sequence numbers and the order of targets (1)\n"
     "At the end, and at SIGUSR1, its counters go to stderr as one line of JSON.\n";

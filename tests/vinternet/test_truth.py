@@ -91,7 +91,8 @@ def test_a_line_without_a_record_is_found(judged):
     assert judged(*GOOD[1:]).failures(1, False) == ["1 without a record"]
 
 
-SYN, SYNACK, DATA = "002 7 0", "012 7 0", "018 7 300"
+SYN, SYNACK, DATA = "002 7 0 0", "012 99 8 0", "018 8 100 300"
+OTHER_SYN = "002 70 0 0"  # of a later connection from the same port
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ SYN, SYNACK, DATA = "002 7 0", "012 7 0", "018 7 300"
     [
         ([f"in {SYN}", f"in {SYN}", f"out {SYNACK}"], "ecn.connectivity.transient", True),
         ([f"in {SYN}", f"in {SYN}"], "ecn.connectivity.transient", False),
+        ([f"in {SYN}", f"in {OTHER_SYN}", f"out {SYNACK}"], "ecn.connectivity.transient", False),
         ([f"in {DATA}"] * 3, "ecn.connectivity.transient", True),
         ([f"out {DATA}"] * 3, "ecn.connectivity.transient", False),
         ([f"out {DATA}"] * 3, "ecn.ipmark.ce.seen", True),

@@ -52,28 +52,31 @@ class Losses:
     """What vinternet's log says of some addresses."""
 
     def __init__(self, path, addresses):
-        self.handshake = collections.Counter()  # by address and the client's port
-        self.request = collections.Counter()
-        self.data = collections.Counter()  # by address
+        self.tries = collections.Counter()  # of one thing: by address, what, and whose
         if not addresses or not os.path.exists(path):
             return
         with open(path, encoding="ascii") as file:
             for line in file:
-                dip, _, port, way, flags, _, size = line.split()
-                if dip not in addresses:
-                    continue
-                if int(flags, 16) & SYN:
-                    self.handshake[dip, port] += 1
-                elif int(size):
-                    self.request[dip, port] += way == "in"
-                    self.data[dip] += way == "out"
+                dip, *rest = line.split()
+                if dip in addresses:
+                    self._count(dip, *rest)
+
+    def _count(self, dip, _, port, way, flags, seq, ack, size):
+        """A connection is told by the client's first sequence number: ports are used again."""
+        if int(flags, 16) & SYN:
+            isn = int(seq) if way == "in" else int(ack) - 1
+            self.tries[dip, "handshake", port, isn & 0xFFFFFFFF] += 1
+        elif int(size) and way == "in":
+            self.tries[dip, "request", port, seq] += 1
+        elif int(size):
+            self.tries[dip, "data", None, None] += 1
 
     def excuse(self, dip, wrong):
         """Is each of these conditions what such losses give?"""
-        tries = [n for by in (self.handshake, self.request) for (d, _), n in by.items() if d == dip]
-        cut_off = bool(tries) and max(tries) >= TRIES
-        return cut_off or (
-            all(name.startswith("ecn.ipmark.") for name in wrong) and self.data[dip] >= TRIES
+        only_marks = all(name.startswith("ecn.ipmark.") for name in wrong)
+        return any(
+            n >= TRIES and key[0] == dip and (key[1] != "data" or only_marks)
+            for key, n in self.tries.items()
         )
 
 
