@@ -31,8 +31,6 @@ _QUIET = {
     "net/ipv6/conf/all/accept_dad": 0,
     "net/ipv6/conf/default/accept_dad": 0,
 }
-# A gateway that has just been confirmed by traffic of AF_PACKET is not known to the kernel, which
-# would ask for it now and then: no harm, but noise.
 
 
 def classes():

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Would truth.py find a wrong verdict? Plants each fault of faults.txt in a copy of the tree, builds
-it and runs truth on it: it must turn red for each, and must not for the tree as it is."""
+"""Would truth.py find a wrong verdict? Plants each fault of faults.txt in a copy of the tree,
+builds it and runs truth on it: it must turn red for each, and must not for the tree as it is."""
 
 import concurrent.futures
 import os

@@ -84,7 +84,7 @@ def page(flow, seconds=1):
     return segments
 
 
-# -- the SYN/ACK ------------------------------------------------------------------------------------
+# -- the SYN/ACK -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bits", range(8), ids=lambda bits: f"{bits:03b}")
@@ -156,7 +156,7 @@ def test_reflected_tos_has_no_ecn(peer):
                 assert flow.synack.tos == dscp
 
 
-# -- feedback ---------------------------------------------------------------------------------------
+# -- feedback --------------------------------------------------------------------------------------
 
 
 def test_only_ce_is_echoed(flow):
@@ -256,7 +256,7 @@ def test_everything_carries_the_echo(flow):
     assert fins and all((r.bits, r.ecn) == ("001", NOT) for r in fins)
 
 
-# -- marks and the reaction to ECE ------------------------------------------------------------------
+# -- marks and the reaction to ECE -----------------------------------------------------------------
 
 
 def test_only_new_data_is_marked(flow):
@@ -337,7 +337,7 @@ def test_no_reaction_without_ecn(peer, host):
 
 ECN_BITS = AE | CWR | ECE
 
-# -- what belongs to no connection ------------------------------------------------------------------
+# -- what belongs to no connection -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dport", [81, 80], ids=["closed port", "stray segment"])

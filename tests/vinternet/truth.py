@@ -117,7 +117,6 @@ class Report:
     def __init__(self, targets, classes):
         self.targets, self.classes = targets, classes
         self.states = collections.defaultdict(collections.Counter)
-        self.confusion = collections.Counter()
         self.notable = []  # all that is not right
         self.details = collections.Counter()
         self.seen = bytearray(len(targets) + 1)
@@ -214,7 +213,8 @@ def _measure(args, folder, internet):
     began = time.monotonic()
     done = subprocess.run(internet.argv("vp", argv), stderr=subprocess.PIPE, text=True, check=False)
     seconds = time.monotonic() - began
-    print(f"rawspider: exit code {done.returncode}, {seconds:.1f} s", *done.stderr.splitlines()[-5:])
+    said = done.stderr.splitlines()[-5:]
+    print(f"rawspider: exit code {done.returncode}, {seconds:.1f} s", *said)
     return records, done.returncode
 
 
