@@ -3,6 +3,7 @@
 the same of both, condition for condition, details included."""
 
 import collections
+import concurrent.futures
 import json
 
 import pytest
@@ -61,13 +62,14 @@ def _lab_jobs(box, count):
 
 @pytest.fixture(scope="session")
 def both(programs, count):
-    """What rawspider says of the kernel's lab, and of the virtual Internet."""
-    with Lab() as lab:
-        jobs = [job for box in CLASS_OF_BOX for job in _lab_jobs(box, count)]
-        real = _conditions(lab, programs, jobs, "box")
-    with net.Internet("--body", "8192") as internet:
-        jobs = [net.targets(count, name) for name in CLASS_OF_BOX.values()]
-        virtual = _conditions(internet, programs, jobs, "class")
+    """What rawspider says of the kernel's lab, and of the virtual Internet. Both mostly wait."""
+    lab_jobs = [job for box in CLASS_OF_BOX for job in _lab_jobs(box, count)]
+    jobs = [net.targets(count, name) for name in CLASS_OF_BOX.values()]
+    with Lab() as lab, net.Internet("--body", "8192") as internet:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            real = pool.submit(_conditions, lab, programs, lab_jobs, "box")
+            virtual = pool.submit(_conditions, internet, programs, jobs, "class")
+            real, virtual = real.result(), virtual.result()
     return real, virtual
 
 
