@@ -2,6 +2,7 @@
 # make            build/rawspider            make check   layers, purity, unit and simulation tests (sanitizers on)
 # make verify     captures against what is expected of them (K=name)   make unreached  conditions that none reaches
 # make bench      figures against peers      make fuzz    each fuzzer for FUZZ_SECONDS     make fuzz-prove
+# make truth      verdicts against the truth of a virtual Internet, a million      make truth-prove
 # make fmt        format the sources         make install DESTDIR= PREFIX=/usr/local
 # make SAN=1      the sanitizer build (build-san); make t T=tcpstate/syn K=name  one test program
 # make tsan       what has threads, under the thread sanitizer (build-tsan)
@@ -117,6 +118,11 @@ build/tests/bench/traffic build/tests/bench/floor: build/tests/bench/%: tests/be
 $(BUILD)/tests/bench/engine: tests/bench/engine.c $(SIMO) $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(SIMO) $(LIB) $(LIBS)
+# The virtual Internet: likewise nothing of src/.
+build/tests/vinternet/vinternet: $(wildcard tests/vinternet/*.c) $(wildcard tests/vinternet/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $(wildcard tests/vinternet/*.c)
+vinternet: build/tests/vinternet/vinternet
 
 unit: $(UNIT) $(SIM)
 	@failed=0; for t in $(UNIT) $(SIM); do echo "== $$t"; $$t || failed=1; done; exit $$failed
@@ -149,6 +155,11 @@ fuzz fuzz-prove fuzz-coverage:
 bench: all build/tests/bench/traffic build/tests/bench/floor $(BUILD)/tests/bench/engine # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
 	$(Q)tests/bench/run.sh $(ARGS)
 
+truth: all vinternet # as root: a million verdicts against the truth; make truth ARGS="--count 10000", ARGS=--help
+	$(Q)tests/vinternet/truth.py $(ARGS)
+truth-prove: all vinternet # as root: each of ten faults in the verdict code must turn truth red
+	$(Q)tests/vinternet/prove.py
+
 FMT := $(wildcard src/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
 fmt:
 	clang-format -i $(FMT)
@@ -170,6 +181,6 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all path unit test tsan check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench fmt fmt-check size install clean
+.PHONY: all path vinternet unit test tsan check layers purity t verify unreached fuzz fuzz-prove fuzz-coverage bench truth truth-prove fmt fmt-check size install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLIO:.o=.d) $(GENO:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/obj/*/*.d)

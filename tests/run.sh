@@ -73,6 +73,10 @@ fuzzers() {
          END { print p + 0, f + 0, 0 }' "$1"
 }
 
+truth_prove() {
+    awk '/^truth-prove [a-z_]+: / { if (/was found$/) p++; else f++ } END { print p + 0, f + 0, 0 }' "$1"
+}
+
 # Do layers and purity find what they are there to find?
 check_the_checks() {
     python3 tests/check/layers.py --self-test && python3 tests/check/purity.py --self-test
@@ -96,7 +100,7 @@ export PYTHONDONTWRITEBYTECODE=1
 tests/setup.sh test || exit 1
 mkdir -p $logs
 make="make --no-print-directory -k -j$(nproc) WERROR=1"
-step gcc one $make CC=gcc all path
+step gcc one $make CC=gcc all path vinternet
 step clang one $make CC=clang BUILD=build-clang all
 step layers one make layers
 step purity one make purity
@@ -112,6 +116,8 @@ if [ -z "$quick" ]; then
     step runner pytest pytest-3 -q -p no:cacheprovider tests/verify
     step pathspider pytest pytest-3 -q -p no:cacheprovider tests/pathspider
     step ipfix pytest pytest-3 -q -p no:cacheprovider tests/ipfix
+    step vinternet pytest pytest-3 -q -p no:cacheprovider tests/vinternet
+    step truth-prove truth_prove make truth-prove
     step fuzz fuzzers make fuzz FUZZ_SECONDS="$fuzz_seconds"
     step coverage fuzzers make fuzz-coverage FUZZ_SECONDS="$fuzz_seconds"
     step prove fuzzers make fuzz-prove FUZZ_SECONDS="$fuzz_seconds"
