@@ -111,6 +111,7 @@ step install one install_check
 step readme one python3 tests/check/readme.py build/rawspider
 if [ -z "$quick" ]; then
     $make SAN=1 all >$logs/sanitizers.log 2>&1 # the program for the lab; a failure shows there
+    step tsan cmocka $make tsan
     step lab pytest pytest-3 -q -p no:cacheprovider tests/netns
     step observe pytest pytest-3 -q -p no:cacheprovider tests/observe
     step runner pytest pytest-3 -q -p no:cacheprovider tests/verify
