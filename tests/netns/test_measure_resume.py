@@ -202,7 +202,7 @@ def test_limit_counts_what_is_done(files):
 def test_stopped_by_a_signal_then_resumed(lab, folder):
     """What was read has a record and is done; the rest is measured."""
     files = Files(lab, folder, lab.targets("none", 1500, 4))
-    run = files.start("-r", "3000", "-w", "50", "--timeout", "3")
+    run = files.start("-r", "3000", "-w", "50", "--window", "50", "--timeout", "3")
     while not os.path.exists(files.output) or os.path.getsize(files.output) == 0:
         time.sleep(0.02)
     run.signal()
