@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The floor: a bare send and receive loop that completes HTTP exchanges over IPv4 and keeps no
- * state, draws no verdict and writes no record. What a prober needs more than this is its own work.
+ * state but a bit (done), draws no verdict and writes no record. What a prober needs more than this
+ * is its own work.
  *
  *     floor IFACE DST_MAC SRC_ADDR FIRST_DST N WINDOW
  *
- * N targets, FIRST_DST onwards, one exchange each: SYN; SYN/ACK in: ACK with a GET; FIN in: FIN and
- * ACK. WINDOW exchanges are under way at once. Frames leave by sendmmsg, 64 a call, and come in
- * through a ring (TPACKET_V3), as with rawspider. What is lost is not sent again: when nothing
- * comes for a second, the rest is counted as lost. Prints one JSON line. No line of it is
- * rawspider's. */
+ * N targets, FIRST_DST onwards, one exchange each: SYN; SYN/ACK in: ACK with a GET; data and FIN
+ * in: FIN and ACK; its ACK in: done. WINDOW exchanges are under way at once. Frames leave by
+ * sendmmsg, 64 a call, and come in through a ring (TPACKET_V3), as with rawspider. What is lost is
+ * not sent again: when nothing comes for a second, the rest is counted as lost.
+ *
+ * What no prober may leave out is here, too: its packets are those of rawspider, byte for byte as
+ * long (the options of a common SYN, timestamps that echo), checksums of what comes are verified
+ * (RFC 9293 3.1), a segment counts only if it acknowledges what was sent to its address and port,
+ * and an answer only if it is a whole one with status 200. It wants answers of one segment that
+ * ends in FIN. Prints one JSON line. No line of it is rawspider's. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -33,20 +39,27 @@
 #define BLOCKS      128u
 #define PORT_FIRST  61000u
 #define PORTS       4096u
-#define HEADERS     (ETH_HLEN + 20 + 20)
+#define FIN         0x01
+#define SYN         0x02
+#define RST         0x04
+#define PSH         0x08
+#define ACK         0x10
 
-static const char request[] =
-    "GET / HTTP/1.1\r\nHost: floor\r\nUser-Agent: floor\r\nConnection: close\r\n\r\n";
+static const char request[] = "GET / HTTP/1.1\r\nHost: n1.test\r\nUser-Agent: floor/1.0000000\r\n"
+                              "Accept: */*\r\nConnection: close\r\n\r\n";
+#define REQUEST (sizeof request - 1)
+static const char success[] = "HTTP/1.1 200 ";
 
 static int out_fd, in_fd;
-static uint8_t *ring;
+static uint8_t *ring, *counted; /* a bit for each target */
 static uint8_t frame[BATCH][256];
 static struct mmsghdr message[BATCH];
 static struct iovec vector[BATCH];
 static unsigned waiting;
 static uint8_t dst_mac[6], src_mac[6];
 static uint32_t src_addr, first_dst; /* host order */
-static uint64_t sent, received, done, started, refused;
+static uint64_t sent, received, done, started, refused, strange;
+static uint32_t clock_ms; /* of our timestamps; read once a turn */
 
 static void die(const char *what)
 {
@@ -76,18 +89,44 @@ static uint32_t get32(const uint8_t *p)
     return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-static uint32_t sum(uint32_t s, const uint8_t *p, unsigned n)
+/* One's complement sums in the machine's order (RFC 1071 2 B): the two bytes are copied as they
+ * are. */
+static uint64_t sum(uint64_t s, const uint8_t *p, unsigned n)
 {
-    for (; n > 1; p += 2, n -= 2)
-        s += get16(p);
-    return n ? s + (uint32_t)*p * 256 : s;
+    uint32_t word;
+    for (; n >= 4; p += 4, n -= 4) {
+        memcpy(&word, p, 4);
+        s += word;
+    }
+    word = 0;
+    memcpy(&word, p, n);
+    return s + word;
 }
 
-static unsigned fold(uint32_t s)
+static uint16_t fold(uint64_t s)
 {
-    while (s >> 16)
-        s = (s & 0xffff) + (s >> 16);
-    return ~s & 0xffff;
+    s = (s & 0xffffffff) + (s >> 32);
+    s = (s & 0xffffffff) + (s >> 32);
+    s = (s & 0xffff) + (s >> 16);
+    s = (s & 0xffff) + (s >> 16);
+    return (uint16_t)~s;
+}
+
+static uint16_t tcp_checksum(const uint8_t *ip, const uint8_t *tcp, unsigned n)
+{
+    return fold(sum(sum(htons((uint16_t)(IPPROTO_TCP + n)), ip + 12, 8), tcp, n));
+}
+
+static void put_sum(uint8_t *p, uint16_t v)
+{
+    memcpy(p, &v, 2);
+}
+
+/* The first sequence number of a connection, known again without a table. */
+static uint32_t isn(uint32_t dst, unsigned port)
+{
+    uint64_t x = ((uint64_t)dst << 16 | port) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(x >> 32 ^ x >> 13);
 }
 
 static void flush_out(void)
@@ -107,12 +146,29 @@ static void flush_out(void)
     waiting = 0;
 }
 
+static unsigned put_options(uint8_t *p, unsigned flags, uint32_t echo)
+{
+    static const uint8_t head[] = {2, 4, 1460 >> 8, 1460 & 255, 4, 2, 8, 10};
+    static const uint8_t scale[] = {1, 3, 3, 7};
+    if (flags & SYN) {
+        memcpy(p, head, 8);
+        put32(p + 8, clock_ms);
+        put32(p + 12, 0);
+        memcpy(p + 16, scale, 4);
+        return 20;
+    }
+    put32(p, 0x0101080a);
+    put32(p + 4, clock_ms);
+    put32(p + 8, echo);
+    return 12;
+}
+
 static void segment(uint32_t dst,
                     unsigned port,
                     uint32_t seq,
                     uint32_t ack,
+                    uint32_t echo,
                     unsigned flags,
-                    const char *data,
                     unsigned n)
 {
     uint8_t *f = frame[waiting], *ip = f + ETH_HLEN, *tcp = ip + 20;
@@ -120,46 +176,75 @@ static void segment(uint32_t dst,
     memcpy(f + 6, src_mac, 6);
     put16(f + 12, ETH_P_IP);
     memset(ip, 0, 40);
+    unsigned header = 20 + put_options(tcp + 20, flags, echo);
     ip[0] = 0x45;
-    put16(ip + 2, 40 + n);
-    put16(ip + 4, sent & 0xffff);
+    put16(ip + 2, 20 + header + n);
+    put16(ip + 4, (unsigned)(sent + waiting) & 0xffff);
     ip[6] = 0x40;
     ip[8] = 64;
     ip[9] = IPPROTO_TCP;
     put32(ip + 12, src_addr);
     put32(ip + 16, dst);
-    put16(ip + 10, fold(sum(0, ip, 20)));
+    put_sum(ip + 10, fold(sum(0, ip, 20)));
     put16(tcp, port);
     put16(tcp + 2, 80);
     put32(tcp + 4, seq);
     put32(tcp + 8, ack);
-    tcp[12] = 0x50;
+    tcp[12] = (uint8_t)(header / 4 << 4);
     tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, 64240);
-    memcpy(tcp + 20, data, n);
-    put16(tcp + 16, fold(sum(sum(IPPROTO_TCP + 20 + n, ip + 12, 8), tcp, 20 + n)));
-    vector[waiting].iov_len = HEADERS + n;
+    put16(tcp + 14, flags & SYN ? 64240 : 501);
+    memcpy(tcp + header, request, n);
+    put_sum(tcp + 16, tcp_checksum(ip, tcp, header + n));
+    vector[waiting].iov_len = ETH_HLEN + 20 + header + n;
     if (++waiting == BATCH)
         flush_out();
 }
 
+/* TSval of a segment, where the option stands as nearly all stacks put it: first and padded, or
+ * behind MSS and SACK permitted. */
+static uint32_t timestamp(const uint8_t *tcp, unsigned header)
+{
+    if (header >= 32 && get32(tcp + 20) == 0x0101080a)
+        return get32(tcp + 24);
+    if (header >= 36 && get16(tcp + 26) == 0x080a)
+        return get32(tcp + 28);
+    return 0;
+}
+
+/* An exchange is done once: a server that did not wait long enough sends its answer again. */
+static void count(uint32_t target)
+{
+    if (target >= started || counted[target / 8] & 1u << target % 8)
+        return;
+    counted[target / 8] |= (uint8_t)(1u << target % 8);
+    done++;
+}
+
 /* What one received segment asks for. */
-static void answer(const uint8_t *ip, unsigned n)
+static void answer(const uint8_t *ip, unsigned n, int is_verified)
 {
     if (n < 40 || ip[0] != 0x45 || ip[9] != IPPROTO_TCP)
         return;
     const uint8_t *tcp = ip + 20;
     unsigned total = get16(ip + 2), header = (tcp[12] >> 4) * 4u, flags = tcp[13];
-    unsigned data = total - 20 - header;
-    uint32_t from = get32(ip + 12), seq = get32(tcp + 4), ack = get32(tcp + 8);
-    unsigned port = get16(tcp + 2);
     received++;
-    if ((flags & 0x12) == 0x12) {
-        segment(from, port, ack, seq + 1, 0x18, request, sizeof request - 1);
-    } else if (flags & 0x01) {
-        segment(from, port, ack, seq + data + 1, 0x11, NULL, 0);
-        done++;
+    if (total > n || header < 20 || 20 + header > total ||
+        (!is_verified && (fold(sum(0, ip, 20)) || tcp_checksum(ip, tcp, total - 20)))) {
+        strange++;
+        return;
     }
+    unsigned data = total - 20 - header, port = get16(tcp + 2);
+    uint32_t from = get32(ip + 12), seq = get32(tcp + 4), ack = get32(tcp + 8);
+    uint32_t first = isn(from, port), echo = timestamp(tcp, header);
+    if ((flags & (SYN | ACK)) == (SYN | ACK) && ack == first + 1)
+        segment(from, port, ack, seq + 1, echo, PSH | ACK, REQUEST);
+    else if (flags & FIN && ack == first + 1 + REQUEST && data > sizeof success &&
+             !memcmp(tcp + header, success, sizeof success - 1))
+        segment(from, port, ack, seq + data + 1, echo, FIN | ACK, 0);
+    else if ((flags & (SYN | FIN | RST | ACK)) == ACK && ack == first + 2 + REQUEST)
+        count(from - first_dst);
+    else
+        strange++;
 }
 
 static void open_sockets(const char *iface)
@@ -226,7 +311,8 @@ static int read_block(unsigned *at)
     uint8_t *p = (uint8_t *)b + b->hdr.bh1.offset_to_first_pkt;
     for (unsigned i = 0; i < b->hdr.bh1.num_pkts; i++) {
         struct tpacket3_hdr *h = (void *)p;
-        answer(p + h->tp_net, h->tp_snaplen - (h->tp_net - h->tp_mac));
+        answer(p + h->tp_net, h->tp_snaplen - (h->tp_net - h->tp_mac),
+               (h->tp_status & (TP_STATUS_CSUM_VALID | TP_STATUS_CSUMNOTREADY)) != 0);
         p += h->tp_next_offset;
     }
     __atomic_store_n(&b->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
@@ -248,13 +334,18 @@ int main(int argc, char **argv)
     src_addr = inet_pton(AF_INET, argv[3], &a) == 1 ? ntohl(a.s_addr) : 0;
     first_dst = inet_pton(AF_INET, argv[4], &a) == 1 ? ntohl(a.s_addr) : 0;
     uint64_t n = strtoull(argv[5], NULL, 10), window = strtoull(argv[6], NULL, 10);
+    counted = calloc(1, n / 8 + 1);
+    if (counted == NULL)
+        die("memory");
     open_sockets(argv[1]);
     double began = seconds(), last = began;
     struct pollfd in = {.fd = in_fd, .events = POLLIN};
     while (done < n && seconds() - last < 1) {
+        clock_ms = (uint32_t)(seconds() * 1000);
         while (started < n && started - done < window) {
-            segment(first_dst + (uint32_t)started, PORT_FIRST + (unsigned)(started % PORTS),
-                    (uint32_t)started * 2654435761u, 0, 0x02, NULL, 0);
+            uint32_t dst = first_dst + (uint32_t)started;
+            unsigned port = PORT_FIRST + (unsigned)(started % PORTS);
+            segment(dst, port, isn(dst, port), 0, 0, SYN, 0);
             started++;
         }
         flush_out();
@@ -275,10 +366,9 @@ int main(int argc, char **argv)
     double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
                  (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
     printf("{\"exchanges\":%llu,\"lost\":%llu,\"wall\":%.6f,\"cpu\":%.6f,\"sent\":%llu,"
-           "\"received\":%llu,"
-           "\"dropped\":%u,\"refused\":%llu}\n",
+           "\"received\":%llu,\"strange\":%llu,\"dropped\":%u,\"refused\":%llu}\n",
            (unsigned long long)done, (unsigned long long)(n - done), wall, cpu,
-           (unsigned long long)sent, (unsigned long long)received, stats.tp_drops,
-           (unsigned long long)refused);
+           (unsigned long long)sent, (unsigned long long)received, (unsigned long long)strange,
+           stats.tp_drops, (unsigned long long)refused);
     return done == n ? 0 : 1;
 }
