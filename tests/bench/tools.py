@@ -12,6 +12,7 @@ import proc
 from proc import Unmeasured
 
 RAWSPIDER = os.path.abspath("build/rawspider")
+FLOOR = os.path.abspath("build/tests/bench/floor")
 # Nobody's address on the vantage point's link: the kernel there does not know it, so it has no RST
 # for masscan's connections.
 MASSCAN_ADDRESS = "192.0.2.77"
@@ -28,10 +29,11 @@ class Measured(NamedTuple):
     output: str
 
 
-def rawspider(lab, folder, lines, *options, limit=600.0, peak=False):
-    """One measurement of the job lines in the file `lines`, over HTTP; records are in output."""
+def rawspider(lab, folder, lines, *options, limit=600.0, peak=False, under=()):
+    """One measurement of the job lines in the file `lines`, over HTTP; records are in output.
+    under: a command that runs it."""
     output, meta = (os.path.join(folder, name) for name in ("records.ndjson", "meta.json"))
-    argv = [RAWSPIDER, "measure", "-q", "-b", "none", "-i", "vp0", *options]
+    argv = [*under, RAWSPIDER, "measure", "-q", "-b", "none", "-i", "vp0", *options]
     argv += ["--input", lines, "--output", output, "-m", meta, "ecn", "--connect", "http"]
     cost = proc.run(lab, argv, folder, limit, peak)
     if cost.status != 0:
@@ -81,8 +83,34 @@ class Span:
         return self.last_start < self.first_end
 
     def seconds(self):
-        first, last = (datetime.datetime.fromisoformat(t.decode()) for t in (self.first, self.last))
-        return (last - first).total_seconds()
+        return _between(self.first, self.last)
+
+    def starting(self):
+        """(seconds from the first start to the last, and to the first end)."""
+        return _between(self.first, self.last_start), _between(self.first, self.first_end)
+
+
+def _between(first, last):
+    first, last = (datetime.datetime.fromisoformat(t.decode()) for t in (first, last))
+    return (last - first).total_seconds()
+
+
+def at_once(path):
+    """How many targets were in flight at the same time, at most, by the times in their records."""
+    starts, ends = [], []
+    with open(path, "rb") as file:
+        for record in file:
+            start, end = _TIME.search(record).groups()
+            starts.append(start)
+            ends.append(end)
+    starts.sort()
+    ends.sort()
+    most = over = 0
+    for begun, start in enumerate(starts, 1):
+        while over < len(ends) and ends[over] <= start:
+            over += 1
+        most = max(most, begun - over)
+    return most
 
 
 def check_records(path, count, base):
@@ -119,13 +147,20 @@ class Scan(NamedTuple):
     share: float
 
 
-def masscan(lab, folder, network, rate, limit=900.0):
-    """`masscan --banners` over a network, from an address that the kernel does not have. Masscan
-    and the router know each other's MAC: what would be lost while they ask is not its fault."""
-    output = os.path.join(folder, "masscan.txt")
-    router_mac, mac = lab.within("rt", lab_ns.mac, "rt0"), lab.within("vp", lab_ns.mac, "vp0")
+def _introduce(lab):
+    """The router learns who masscan is; returns the router's MAC."""
+    mac = lab.within("vp", lab_ns.mac, "vp0")
     entry = f"{MASSCAN_ADDRESS} lladdr {mac} dev rt0 nud permanent"
     lab_ns.run(["ip", "-n", lab.netns("rt"), "neigh", "replace", *entry.split()])
+    return lab.within("rt", lab_ns.mac, "rt0")
+
+
+def masscan(lab, folder, network, rate, limit=900.0, router_mac=None):
+    """`masscan --banners` over a network, from an address that the kernel does not have. Masscan
+    and the router know each other's MAC: what would be lost while they ask is not its fault.
+    router_mac: of a next hop that needs no introduction; else the lab's router is it."""
+    output = os.path.join(folder, "masscan.txt")
+    router_mac = router_mac or _introduce(lab)
     argv = ["masscan", str(network), "-p80", "--banners", "--rate", rate, "--wait", 3]
     argv += ["--adapter", "vp0", "--adapter-ip", MASSCAN_ADDRESS, "--router-mac", router_mac]
     cost = proc.run(lab, [*argv, "-oL", output], folder, limit)
@@ -163,3 +198,27 @@ def apachebench(lab, folder, address, requests, limit=600.0):
 def _number(text, key):
     match = re.search(rf"^{key}:\s+([\d.]+)", text, re.MULTILINE)
     return float(match[1]) if match else 0.0
+
+
+class Floor(NamedTuple):
+    cost: proc.Cost
+    completed: int
+    told: dict  # what it printed
+
+
+# Under way at once; fewer let the cores wait for each other, more gain nothing.
+_FLOOR_WINDOW = 1000
+_FLOOR_LOST = 0.001  # a share; it sends nothing again
+
+
+def floor(rig, folder, first, count, source, limit=600.0):
+    """The bare loop (floor.c) over `count` addresses from `first` on. source: nobody's address."""
+    argv = [FLOOR, "vp0", rig.mac(), source, first, count, _FLOOR_WINDOW]
+    cost = proc.run(rig, argv, folder, limit)
+    try:
+        told = json.loads(cost.stdout)
+    except ValueError:
+        raise Unmeasured(f"floor: {cost.said()}") from None
+    if told["lost"] > count * _FLOOR_LOST or told["strange"]:
+        raise Unmeasured(f"floor: lost or refused too much: {cost.stdout.strip()}")
+    return Floor(cost, told["exchanges"], told)

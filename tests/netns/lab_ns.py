@@ -129,14 +129,17 @@ def _kill(pid, sig):
 
 class Capture:
     """tcpdump in a namespace. It listens when the constructor returns, and the file is complete
-    when stop() returns. Debian's AppArmor profile for tcpdump wants the name to end in .pcap."""
+    when stop() returns. Debian's AppArmor profile for tcpdump wants the name to end in .pcap.
+    snap: bytes of each packet, 0 for all; buffer_kib: what waits in the kernel."""
 
-    def __init__(self, netns, interface, file, filter="", immediate=True):
+    def __init__(
+        self, netns, interface, file, filter="", immediate=True, snap=0, buffer_kib=16384
+    ):
         self.file = str(file)
         # -Z root: it would otherwise become a user who cannot write the file. Immediate mode gives
         # each packet at once and costs 10 times the CPU of blocks: switch it off for benchmarks.
         argv = ["ip", "netns", "exec", netns, "tcpdump", "-i", interface, "-w", self.file, "-U"]
-        argv += ["-n", "-s", "0", "-B", "16384", "-Z", "root"]
+        argv += ["-n", "-s", str(snap), "-B", str(buffer_kib), "-Z", "root"]
         argv += ["--immediate-mode"] if immediate else []
         argv += [filter] if filter else []
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
