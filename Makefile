@@ -152,7 +152,7 @@ unreached: all # the same, and the condition rows that none of them reaches
 
 fuzz fuzz-prove fuzz-coverage:
 	$(Q)$(MAKE) --no-print-directory -f tests/fuzz/fuzz.mk $@
-bench: all build/tests/bench/traffic build/tests/bench/floor $(BUILD)/tests/bench/engine # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
+bench: all vinternet build/tests/bench/traffic build/tests/bench/floor $(BUILD)/tests/bench/engine # as root, on a quiet machine; make bench ARGS=--save, ARGS=--help
 	$(Q)tests/bench/run.sh $(ARGS)
 
 truth: all vinternet # as root: a million verdicts against the truth; make truth ARGS="--count 10000", ARGS=--help

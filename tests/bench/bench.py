@@ -4,8 +4,9 @@
 
 Prints how it measured and a table; writes a JSON line a figure to build/bench.json. Ends with 1 if
 something could not be measured or a result was wrong, never because something was slow: a figure
-that is missed says MISSED. For a machine on which nothing else runs; takes about ten minutes, of
-which the observer's figures (--only observe) take one; they need 4 GB of disk and memory.
+that is missed says MISSED. For a machine on which nothing else runs; takes about twenty minutes, of
+which the observer's figures (--only observe) take one; they need 4 GB of disk and memory. Where
+each microsecond goes: --only profile.
 
 BENCH_SCALE=small    a quick look that everything works; its figures mean nothing
 BENCH_LINES=N        lines of the long input instead of 1,000,000
@@ -21,26 +22,39 @@ from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "netns"))
 
+import direct
 import distance
 import lab
 import lab_ns
 import lab_plan
+import large
 import machine
 import memory
 import observe
+import pathspider
+import profile_parts
 import report
+import scale
 import speed
 from proc import Unmeasured
 
 _FIGURES = {
+    "cost": large.cost,
+    "targets": large.rate,
+    "mass": scale.in_flight,
+    "flat": scale.flat,
+    "apart": distance.at_responder,
+    "engine": large.engine,
+    "profile": profile_parts.profile,
+    "pathspider": pathspider.pathspider,
     "cpu": speed.cpu,
     "rate": speed.rate,
     "memory": memory.in_flight,
-    "flat": memory.flat,
     "distance": distance.distance,
     "observe": observe.observe,
 }
-_WITHOUT_LAB = {"observe"}
+_DIRECT = {"cost", "targets", "mass", "flat", "apart", "profile", "pathspider"}
+_WITHOUT_LAB = _DIRECT | {"observe", "engine"}
 _RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
 
 
@@ -52,6 +66,12 @@ class Sizes(NamedTuple):
     rounds: int  # of rawspider and ab in turns; the median counts
     many: int  # targets in flight at once
     few: int
+    direct_targets: int  # over the direct veth, where exchanges are counted
+    fast_targets: int  # where seconds are
+    scan_prefix: int  # of the network for masscan there
+    mass: int  # targets in flight at once there
+    mass_few: int
+    mass_timeout: int  # seconds, in which all can be started
     short_lines: int
     long_lines: int
     slow_targets: int  # at the default rate
@@ -68,7 +88,13 @@ _SIZES = {
         rounds=3,
         many=20000,
         few=2000,
-        short_lines=10000,
+        direct_targets=150000,
+        fast_targets=400000,
+        scan_prefix=16,
+        mass=500000,
+        mass_few=50000,
+        mass_timeout=100,
+        short_lines=100000,
         long_lines=1000000,
         slow_targets=2000,
         packets=2000000,
@@ -82,6 +108,12 @@ _SIZES = {
         rounds=1,
         many=2000,
         few=200,
+        direct_targets=5000,
+        fast_targets=10000,
+        scan_prefix=22,
+        mass=4000,
+        mass_few=400,
+        mass_timeout=8,
         short_lines=5000,
         long_lines=20000,
         slow_targets=200,
@@ -98,6 +130,7 @@ class Bench:
         self.folder, self.sizes = folder, sizes
         self.base = lab_plan.expected("none").base
         self.lab = None
+        self.remarks = []
         self._speed = None
 
     def renew(self, page=None):
@@ -133,6 +166,11 @@ class Bench:
     def say(self, text):
         print(f"  {text}", file=sys.stderr, flush=True)
 
+    def remark(self, text):
+        """For the report: why a figure is not there that need not be."""
+        self.remarks.append(text)
+        self.say(text)
+
     def speed(self):
         if self._speed is None:
             self._speed = speed.Speed(self)
@@ -157,29 +195,37 @@ def _pin():
 
 
 def _measure(wanted, sizes, folder):
-    """(about, figures, failures). A figure that fails does not keep the others from being had."""
+    """(about, figures, failures, remarks). A figure that fails does not keep the others back."""
     figures, failures = [], []
     bench = Bench(folder, sizes)
     try:
         about = machine.describe()
         about["has_lab"] = not set(wanted) <= _WITHOUT_LAB
+        about["has_direct"] = not _DIRECT.isdisjoint(wanted)
+        about["steering"] = []
         if about["has_lab"]:
             bench.renew()
-            about["steering"] = machine.steering(bench.lab, ("vp", "rt", "srv"))
+            about["steering"] += machine.steering(bench.lab, ("vp", "rt", "srv"))
+            bench.close()
+        if about["has_direct"]:
+            with direct.Direct() as rig:
+                about["steering"] += machine.steering(rig, ("vp", "net"))
         about["busy_before"] = machine.idle_check()
         for name in wanted:
             try:
                 figures += _FIGURES[name](bench)
-            except (Unmeasured, lab_ns.LabError, subprocess.SubprocessError) as error:
+            except (Unmeasured, lab_ns.LabError, subprocess.SubprocessError, OSError) as error:
                 failures.append(f"{name}: {error}")
                 bench.say(f"NOT MEASURED: {failures[-1]}")
+            bench.close()
     finally:
         bench.close()
-    return about, figures, failures
+    return about, figures, failures, bench.remarks
 
 
-def _text(about, sizes, figures, failures):
+def _text(about, sizes, figures, failures, remarks):
     parts = [report.method(about, sizes), report.table(figures), report.notes(figures)]
+    parts += remarks
     parts += [f"NOT MEASURED: {failure}" for failure in failures]
     missed = sum(figure.met is False for figure in figures)
     parts.append(f"{missed} figures missed, {len(failures)} not measured")
@@ -203,11 +249,11 @@ def main():
         _pin()
         with tempfile.TemporaryDirectory(prefix="bench-", dir="build") as folder:
             wanted = args.only or list(_FIGURES)
-            about, figures, failures = _measure(wanted, sizes, os.path.abspath(folder))
+            about, figures, failures, remarks = _measure(wanted, sizes, os.path.abspath(folder))
     except (Unmeasured, lab_ns.LabError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    text = _text(about, sizes, figures, failures)
+    text = _text(about, sizes, figures, failures, remarks)
     print(text)
     report.write_json(os.path.join("build", "bench.json"), figures, about)
     if args.save:

@@ -17,6 +17,8 @@ need masscan masscan
 need ab apache2-utils
 need tcpdump tcpdump
 need tracestats libtrace-tools
+need readelf binutils
+# Only with these there: perf (linux-perf), for the profile; pspdr (PATHspider).
 if [ -n "$missing" ]; then
     echo "bench: missing; apt-get install$missing" >&2
     exit 1
@@ -28,7 +30,9 @@ case " $* " in
         echo "bench: needs root, to make the network namespaces of the lab" >&2
         exit 1
     fi
-    for program in build/rawspider build/tests/bench/traffic; do
+    for program in build/rawspider build/tests/bench/traffic build/tests/bench/floor \
+        build/tests/bench/engine \
+        "${VINTERNET:-build/tests/vinternet/vinternet}"; do
         if [ ! -x "$program" ]; then
             echo "bench: $program is missing: make it first (make bench does)" >&2
             exit 1
