@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * HTTP/1.1, one GET: the request. http1_read.c reads the answer. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "exchange/http1_int.h"
@@ -25,17 +26,18 @@ static int request(const struct exchange_target *t, uint8_t *out, size_t cap, si
         return -RS_EINVAL;
     if (t->port != 80)
         snprintf(port, sizeof port, ":%u", t->port);
-    int wanted = snprintf((char *)out, cap,
-                          "GET / HTTP/1.1\r\n"
-                          "Host: %s%s\r\n"
-                          "User-Agent: %s\r\n"
-                          "Accept: */*\r\n"
-                          "Connection: close\r\n"
-                          "\r\n",
-                          host, port, agent);
-    if (wanted < 0 || (size_t)wanted >= cap)
-        return -RS_ENOMEM;
-    *n = (size_t)wanted;
+    const char *const parts[] = {
+        "GET / HTTP/1.1\r\nHost: ", host,  port,
+        "\r\nUser-Agent: ",         agent, "\r\nAccept: */*\r\nConnection: close\r\n\r\n"};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) { /* twice a target: no printf */
+        size_t bytes = strlen(parts[i]);
+        if (cap - at <= bytes)
+            return -RS_ENOMEM;
+        memcpy(out + at, parts[i], bytes);
+        at += bytes;
+    }
+    *n = at;
     return 0;
 }
 

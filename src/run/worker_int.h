@@ -23,6 +23,10 @@ struct worker {
     uint64_t outages; /* router_outages, as far as the engine was told */
     struct capture_stats drops;
     rs_mono drops_at, look_at;
+    rs_mono now; /* see tick() */
+    rs_wall wall;
+    unsigned since_tick;
+    bool ticks;
     char agent[256]; /* User-Agent */
 };
 

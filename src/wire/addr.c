@@ -34,11 +34,54 @@ static void format4(const uint8_t bytes[4], char *to)
     }
 }
 
+/* RFC 5952 4: lower case, no leading zeros, the first of the longest runs of zero groups as "::".
+ */
+static void format6(const uint8_t bytes[16], char *to)
+{
+    unsigned from = 8, longest = 1; /* one group alone is written */
+    for (unsigned i = 0, run = 0; i < 8; i++) {
+        run = bytes[2 * i] == 0 && bytes[2 * i + 1] == 0 ? run + 1 : 0;
+        if (run > longest) {
+            longest = run;
+            from = i + 1 - run;
+        }
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == from) {
+            *to++ = ':';
+            i += longest - 1;
+            if (i == 7)
+                *to++ = ':';
+            continue;
+        }
+        if (i > 0)
+            *to++ = ':';
+        unsigned group = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1], shift = 12;
+        while (shift > 0 && group >> shift == 0)
+            shift -= 4;
+        for (;; shift -= 4) {
+            *to++ = "0123456789abcdef"[group >> shift & 15];
+            if (shift == 0)
+                break;
+        }
+    }
+    *to = '\0';
+}
+
+/* ::/80 has forms with an IPv4 address in them (RFC 5952 5), which libc knows. */
+static bool may_embed_ipv4(const uint8_t bytes[16])
+{
+    static const uint8_t zero[10];
+    return memcmp(bytes, zero, sizeof zero) == 0;
+}
+
 char *wire_addr_format(const struct wire_addr *a, char text[WIRE_ADDR_TEXT])
 {
     strcpy(text, "-");
     if (a->family == 4)
         format4(a->bytes, text);
+    else if (a->family == 6 && !may_embed_ipv4(a->bytes))
+        format6(a->bytes, text);
     else if (a->family == 6)
         inet_ntop(AF_INET6, a->bytes, text, WIRE_ADDR_TEXT);
     return text;

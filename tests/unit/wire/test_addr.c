@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <string.h>
 
@@ -36,6 +37,28 @@ static void text_there_and_back(void **state)
         assert_string_equal(wire_addr_format(&a, text),
                             rows[i].out != NULL ? rows[i].out : rows[i].in);
     }
+}
+
+/* Against libc, which is slower: all patterns of zero groups, and groups of every length. */
+static void as_libc_formats(void **state)
+{
+    static const uint16_t groups[] = {0x1, 0x12, 0x123, 0x1234, 0xffff, 0xa0, 0xf00, 0x8000};
+    (void)state;
+    for (unsigned pattern = 0; pattern < 256; pattern++)
+        for (unsigned shift = 0; shift < 8; shift++) {
+            struct wire_addr a = {.family = 6};
+            char ours[WIRE_ADDR_TEXT], libc[WIRE_ADDR_TEXT];
+            for (unsigned i = 0; i < 8; i++) {
+                uint16_t g = pattern & 1u << i ? groups[(i + shift) % 8] : 0;
+                a.bytes[2 * i] = (uint8_t)(g >> 8);
+                a.bytes[2 * i + 1] = (uint8_t)g;
+            }
+            assert_non_null(inet_ntop(AF_INET6, a.bytes, libc, sizeof libc));
+            assert_string_equal(wire_addr_format(&a, ours), libc);
+            a.family = 4; /* the first four bytes are all that is looked at */
+            assert_non_null(inet_ntop(AF_INET, a.bytes, libc, sizeof libc));
+            assert_string_equal(wire_addr_format(&a, ours), libc);
+        }
 }
 
 static void refuses_what_is_no_address(void **state)
@@ -77,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_there_and_back),
+        cmocka_unit_test(as_libc_formats),
         cmocka_unit_test(refuses_what_is_no_address),
         cmocka_unit_test(compares_and_swaps),
     };
