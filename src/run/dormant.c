@@ -14,8 +14,9 @@
 #include "run/engine_int.h"
 
 #define IDLE_AHEAD     (100 * RS_MS) /* its next timer must be so far away */
-#define A_TURN         512u          /* so that a turn is never long */
-#define CLASS_BYTES    32u
+#define A_TURN         2048u         /* so that a turn is never long */
+#define AWAKE_MOST     16384u        /* more, and those that wait longest sleep at once */
+#define CLASS_BYTES    160u          /* few classes: who outgrows one leaves a hole in it */
 #define CONN_PACKED    (sizeof(struct conn) - offsetof(struct conn, tcp))
 #define FLOW_HEAD      offsetof(struct flow, chains)
 #define PROTOTYPE_KEYS (COND_ARMS * 2u * DORMANT_STATES)
@@ -233,12 +234,15 @@ void conn_idles(struct engine *e, struct conn *c, rs_mono now)
 
 void dormant_turn(struct engine *e, rs_mono now)
 {
+    if (e->config.dormancy_ns == UINT64_MAX)
+        return;
     for (unsigned n = 0; n < A_TURN && !list_empty(&e->idle); n++) {
         struct conn *c = LIST_ENTRY(e->idle.next, struct conn, link);
-        if (!rs_mono_reached(rs_mono_add(c->idle_since, e->config.dormancy_ns), now))
+        bool crowded = e->conns.used > AWAKE_MOST;
+        if (!crowded && !rs_mono_reached(rs_mono_add(c->idle_since, e->config.dormancy_ns), now))
             return;
         bool soon = rs_mono_reached(c->timer.wheel.at, rs_mono_add(now, IDLE_AHEAD));
-        if (soon || !put_to_sleep(e, c))
+        if ((soon && !crowded) || !put_to_sleep(e, c))
             conn_idles(e, c, now);
     }
 }

@@ -9,7 +9,8 @@
 #include "run/engine_int.h"
 
 #define REQUEST_BYTES 1400u /* one segment: a request must not straddle two */
-#define STARTS_A_TURN 64u   /* so that reading the capture is never starved */
+#define TIMERS_A_TURN 1024u
+#define STARTS_A_TURN 64u /* so that reading the capture is never starved */
 #define DORMANCY      (100 * RS_MS)
 #define WAKE_RETRY    (100 * RS_MS)
 
@@ -319,10 +320,12 @@ static void start_ready(struct engine *e, rs_mono now)
     }
 }
 
-static void run_timers(struct engine *e, rs_mono now)
+/* So many a turn: each may wake a connection, and what ended is settled only at the end of a turn.
+ * True: there may be more. */
+static bool run_timers(struct engine *e, rs_mono now)
 {
-    struct wheel_timer *w;
-    while ((w = wheel_pop(&e->wheel, now)) != NULL) {
+    struct wheel_timer *w = NULL;
+    for (unsigned n = 0; n < TIMERS_A_TURN && (w = wheel_pop(&e->wheel, now)) != NULL; n++) {
         struct timer *timer = LIST_ENTRY(w, struct timer, wheel);
         struct conn *c = timer->owner == TIMER_TARGET ? NULL : conn_of(e, timer);
         if (c != NULL)
@@ -332,6 +335,7 @@ static void run_timers(struct engine *e, rs_mono now)
         else /* no memory: later there may be */
             wheel_arm(&e->wheel, &timer->wheel, rs_mono_add(now, WAKE_RETRY));
     }
+    return w != NULL;
 }
 
 static void settle(struct engine *e, rs_mono now)
@@ -357,13 +361,15 @@ rs_mono engine_turn(struct engine *e, rs_mono now)
     e->turn_at = now;
     pace_refill(e, now);
     answer(e, now);
-    run_timers(e, now);
+    bool more = run_timers(e, now);
     start_ready(e, now);
     if (e->ops.flush(e->ops.ctx) == 0)
         settle(e, now);
     dormant_turn(e, now);
     if (e->in_flight == 0)
         return RS_NEVER;
+    if (more)
+        return now;
     rs_mono next =
         e->wheel.armed > 0 || !list_empty(&e->ended) ? rs_mono_add(now, WHEEL_TICK) : RS_NEVER;
     bool waits = !list_empty(&e->ready) || !list_empty(&e->begun);

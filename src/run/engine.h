@@ -35,7 +35,8 @@ struct engine_config {
     uint64_t timeout_ns;             /* of one attempt of an arm */
     unsigned confirm;                /* rounds of confirmation, 0 none */
     uint64_t confirm_delay_ns;
-    uint64_t dormancy_ns; /* a connection that waits for so long is packed away; 0: 100 ms */
+    uint64_t dormancy_ns; /* a connection that waits for so long is packed away; 0: 100 ms;
+                             UINT64_MAX: never */
     uint64_t gap_ns;      /* between arms that go one after the other */
     enum engine_order order;
     bool same_flow; /* arms one after the other on one source port */
