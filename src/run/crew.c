@@ -272,12 +272,14 @@ void crew_quit(struct crew *c, rs_mono now)
     c->quits = true;
 }
 
-bool crew_rests(struct crew *c, rs_mono now)
+bool crew_rests(struct crew *c, rs_mono now, bool last)
 {
     if (!crew_idle(c) && !c->quits) {
         c->busy_until = now;
         return false;
     }
+    if (!last)
+        return false;
     if (c->n == 1)
         return c->quits || !engine_untidy(own_engine(c)) ||
                rs_mono_reached(rs_mono_add(c->busy_until, LINGER), now);
@@ -292,12 +294,18 @@ bool crew_rests(struct crew *c, rs_mono now)
     return rests;
 }
 
+/* The interface's own counter is the same for all. What no filter can give to one worker
+ * (fragments, IPv6 with extension headers) each of them receives and counts. */
 static void add(struct worker_counts *sum, const struct worker_counts *one)
 {
+    uint64_t iface_dropped = sum->capture.iface_dropped > one->capture.iface_dropped
+                                 ? sum->capture.iface_dropped
+                                 : one->capture.iface_dropped;
     uint64_t *to = (uint64_t *)sum;
     const uint64_t *from = (const uint64_t *)one;
     for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
         to[i] += from[i];
+    sum->capture.iface_dropped = iface_dropped;
 }
 
 _Static_assert(sizeof(struct worker_counts) % sizeof(uint64_t) == 0,

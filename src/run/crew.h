@@ -50,8 +50,9 @@ void crew_drain(struct crew *c);
 void crew_stop(struct crew *c, rs_mono now);
 /* The same, and threads do not wait for what may still come late. */
 void crew_quit(struct crew *c, rs_mono now);
-/* Idle, and nothing that is late can come any more: all may be closed. */
-bool crew_rests(struct crew *c, rs_mono now);
+/* To be asked each turn. True: idle, `last` (no job will be given any more, and threads may end),
+ * and nothing that is late can come: all may be closed. */
+bool crew_rests(struct crew *c, rs_mono now, bool last);
 /* Sums over the workers. Up to 200 ms old with threads, exact when crew_rests. */
 void crew_counts(const struct crew *c, struct worker_counts *out);
 /* Worker 0, for what is the same for all. */

@@ -43,7 +43,7 @@ struct hand { /* one worker of the crew */
     /* the worker's side */
     struct loop *loop;
     struct letter job; /* waits for room */
-    bool has_job;
+    bool has_job, said_over;
     uint64_t lost, unplaced; /* records, and jobs, that there was no memory for */
     rs_mono busy_until, counts_at;
 };

@@ -84,11 +84,12 @@ int crew_take_job(struct engine *e, const struct reader_job *job)
     return 0;
 }
 
-static void say(struct hand *h, enum letter_kind kind, const void *bytes, size_t n)
+static bool say(struct hand *h, enum letter_kind kind, const void *bytes, size_t n)
 {
     struct letter_part part = {bytes, n};
-    if (mailbox_put(&h->from, kind, &part, 1) != 0)
-        h->lost += kind == LETTER_RECORD;
+    bool fits = mailbox_put(&h->from, kind, &part, 1) == 0;
+    h->lost += !fits && kind == LETTER_RECORD;
+    return fits;
 }
 
 static void record(void *ctx, const char *bytes, size_t n)
@@ -139,22 +140,24 @@ static bool next_job(struct hand *h)
     return true;
 }
 
-static void take_jobs(struct hand *h, struct engine *e, unsigned orders)
+/* True: there may be more to take at once. */
+static bool take_jobs(struct hand *h, struct engine *e, unsigned orders)
 {
     struct reader_job job;
     for (unsigned n = 0; n < JOBS_A_TURN || orders != 0; n++) {
         if (!next_job(h))
-            return;
+            return false;
         read_job(&h->job, &job);
         bool measured = job.refusal == NULL && job.problem == NULL;
         if (measured && orders & (ORDER_CLOSE | ORDER_DRAIN | ORDER_STOP))
             job.problem =
                 orders & ORDER_CLOSE && !(orders & ORDER_DRAIN) ? h->why : "the run was stopped";
         else if (measured && !engine_has_room(e))
-            return;
+            return false;
         h->unplaced += crew_take_job(e, &job) != 0;
         h->has_job = false;
     }
+    return true;
 }
 
 /* Everything it was given is done, and it may go. */
@@ -186,20 +189,19 @@ static void turn(void *ctx)
     struct engine *e = kind->engine(h->worker);
     rs_mono now = clock_mono();
     unsigned orders = __atomic_load_n(&h->orders, __ATOMIC_ACQUIRE);
-    take_jobs(h, e, orders);
+    bool more = take_jobs(h, e, orders);
     obey(h, e, orders, now);
     rs_mono next = kind->turn(h->worker, now);
     bool over = is_over(h, e, orders, now);
     if (over || rs_mono_reached(h->counts_at, now))
         say_counts(h, now);
-    if (over)
-        say(h, LETTER_OVER, NULL, 0);
-    mailbox_post(&h->from);
-    if (over) {
+    if (over && !h->said_over)
+        h->said_over = say(h, LETTER_OVER, NULL, 0);
+    if (mailbox_post(&h->from) == 0 && h->said_over) { /* else again in a moment */
         loop_stop(h->loop);
         return;
     }
-    if (h->has_job && engine_has_room(e)) /* this turn may have made it */
+    if (more || (h->has_job && engine_has_room(e))) /* this turn may have made it */
         next = now;
     if (orders & ORDER_END)
         next = rs_mono_min(next, rs_mono_add(h->busy_until, LINGER));

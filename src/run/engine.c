@@ -305,9 +305,25 @@ static void turn_away(struct engine *e)
     }
 }
 
+/* Those that wait for a neighbour's address or for their network's share are in no list: their turn
+ * would come, but that may be hours from now. */
+static void call_the_waiting(struct engine *e)
+{
+    for (size_t i = 0; i < e->addr_buckets; i++)
+        for (struct target *t = e->addr_bucket[i]; t != NULL; t = t->addr_next)
+            if (t->from.ns == 0 && t->running == 0 && list_empty(&t->link)) {
+                wheel_arm(&e->wheel, &t->timer.wheel, RS_NEVER);
+                list_append(&e->ready, &t->link);
+            }
+}
+
 static void start_ready(struct engine *e, rs_mono now)
 {
     unsigned starts = 0;
+    if (e->closed != NULL && !e->called) {
+        e->called = true;
+        call_the_waiting(e);
+    }
     if (e->closed != NULL)
         turn_away(e);
     while (starts++ < STARTS_A_TURN && pace_allows(e, now)) {
@@ -363,9 +379,10 @@ rs_mono engine_turn(struct engine *e, rs_mono now)
     answer(e, now);
     bool more = run_timers(e, now);
     start_ready(e, now);
-    if (e->ops.flush(e->ops.ctx) == 0)
+    if (e->ops.flush(e->ops.ctx) == 0) { /* else packets wait that would wake who sent them */
         settle(e, now);
-    dormant_turn(e, now);
+        dormant_turn(e, now);
+    }
     if (e->in_flight == 0)
         return RS_NEVER;
     if (more)
@@ -414,9 +431,9 @@ static void stop_bucket(struct engine *e, size_t i, rs_mono now)
             dormant_abandon(e, f->owner);
             continue;
         }
-        next = c->held->a.flow.table_next;
         c->target->stopping = true;
         conn_stop(e, c, OUTCOME_STOPPED, "the run was stopped", now);
+        next = c->held->a.flow.table_next; /* sending may have woken a neighbour in the list */
     }
 }
 

@@ -163,6 +163,7 @@ struct engine {
     rs_mono stray_at;
     struct pace pace;
     const char *closed; /* why; NULL: not. See engine_close */
+    bool called;        /* see call_the_waiting */
     bool draining;      /* see engine_drain */
     bool untidy;        /* see engine_untidy */
     uint16_t outages;   /* see engine_outage; may wrap */

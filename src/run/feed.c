@@ -6,7 +6,8 @@
 #include "net/clock.h"
 #include "run/measure_int.h"
 
-#define JOBS_A_TURN 512u /* so that reading a file never starves the capture */
+#define JOBS_A_TURN  512u /* so that reading a file never starves the capture, ... */
+#define READS_A_TURN 8u   /* ... nor passing over lines that are done or of other shards */
 
 void measure_fail(struct measure *m, const char *text)
 {
@@ -43,13 +44,15 @@ static void begin(struct measure *m, const struct reader_job *next)
         m->lost = true;
 }
 
-/* True when there may be more to read now. */
-static bool feed_one(struct measure *m)
+/* True when there may be more to read now. `reads`: how often nothing came of many lines. */
+static bool feed_one(struct measure *m, unsigned *reads)
 {
     struct reader_job next;
     int rc = reader_next(m->reader, &next);
-    if (rc == READER_MORE)
+    if (rc == READER_MORE) {
+        ++*reads;
         return true;
+    }
     if (rc == 0)
         begin(m, &next);
     else if (rc != -RS_EAGAIN)
@@ -72,21 +75,24 @@ static void look_at_the_time(struct measure *m)
     if (!rs_mono_reached(m->time_limit, clock_mono()))
         return;
     m->time_limit = RS_NEVER;
-    if (m->input_ended || m->stopping)
+    if (m->stopping)
         return;
-    m->limit_reached = reader_has_more(m->reader);
-    measure_read_no_more(m, why);
-    crew_close(m->crew, why);
+    if (!m->input_ended) {
+        m->limit_reached = reader_has_more(m->reader);
+        measure_read_no_more(m, why);
+    }
+    crew_close(m->crew, why); /* also when all was read: it may wait for its turn */
 }
 
 bool measure_feed(struct measure *m)
 {
-    unsigned n = 0;
+    unsigned n = 0, reads = 0;
     bool more = true;
     look_at_the_time(m);
-    while (more && !m->input_ended &&
-           (m->reads_no_more || (crew_has_room(m->crew) && n++ < JOBS_A_TURN)))
-        more = feed_one(m);
+    while (
+        more && !m->input_ended &&
+        (m->reads_no_more || (crew_has_room(m->crew) && n++ < JOBS_A_TURN && reads < READS_A_TURN)))
+        more = feed_one(m, &reads);
     if (m->input_watch >= 0) { /* a pipe: asked again only when there is room */
         if (m->input_ended || m->stopping)
             loop_unwatch(m->loop, m->input_watch);

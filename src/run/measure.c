@@ -85,8 +85,7 @@ static bool finished(struct measure *m, rs_mono now)
         else
             crew_stop(m->crew, now);
     }
-    bool rests = crew_rests(m->crew, now);
-    return rests && (m->input_ended || m->stopping);
+    return crew_rests(m->crew, now, m->input_ended || m->stopping);
 }
 
 static void turn(void *ctx)

@@ -81,7 +81,7 @@ static void on_turn(void *ctx)
             b->given++;
     }
     rs_mono at = crew_turn(b->crew, now);
-    if (crew_rests(b->crew, now) && !b->more) {
+    if (crew_rests(b->crew, now, !b->more)) {
         loop_stop(b->loop);
         return;
     }

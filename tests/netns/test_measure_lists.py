@@ -195,6 +195,29 @@ def test_time_limit_and_the_window(lab, folder):
     assert classified(file) == outcome.out
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_time_limit_when_all_was_read(lab, threads):
+    """The list fits into -w and the window: nothing is left to read, much is left to begin."""
+    jobs = lab.targets("none", 300, 4)
+    began = time.monotonic()
+    outcome = measure(lab, jobs, "-t", "1", "-r", "60", "--threads", threads).check(LIMIT)
+    assert time.monotonic() - began < 15
+    assert [r["line"] for r in by_line(outcome)] == list(range(1, 301))
+    away = [r for r in outcome.records if "(-t)" in r.get("problem", "")]
+    assert 200 < len(away) < 300
+
+
+def test_time_limit_does_not_wait_for_a_networks_share(lab):
+    """All in one /24, at one target in eight seconds."""
+    jobs = lab.targets("none", 40, 4)
+    options = ["-t", "2", "--prefix-rate", "1", "-r", "0"]
+    began = time.monotonic()
+    outcome = measure(lab, jobs, *options).check(LIMIT)
+    assert time.monotonic() - began < 15
+    assert [r["line"] for r in by_line(outcome)] == list(range(1, 41))
+    assert sum("(-t)" in r.get("problem", "") for r in outcome.records) > 30
+
+
 def test_time_limit_that_is_not_reached(lab):
     assert len(measure(lab, lab.targets("none", 3), "-t", "60").check().records) == 6
 

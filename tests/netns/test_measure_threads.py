@@ -10,7 +10,7 @@ import time
 import pytest
 
 import lab_plan
-from measure import TOP, measure, start
+from measure import TOP, as_input, measure, start
 
 TSAN = os.path.join(TOP, "build-tsan", "rawspider")
 EACH = 4  # targets of each box in each family
@@ -82,6 +82,20 @@ def test_bad_lines_and_duplicates_of_an_address(lab):
     assert records[2]["conditions"] == records[3]["conditions"] == ["measure.invalid_input"]
     for line in (1, 4, 5):
         assert "ecn.connectivity.works" in records[line]["conditions"]
+
+
+def test_a_pipe_that_pauses(lab, folder):
+    """Idle is not over."""
+    jobs = lab.targets("none", 30)
+    fifo = os.path.join(folder, "fifo")
+    os.mkfifo(fifo)
+    run = start(lab, b"", "--threads", 2, "--input", fifo)
+    with open(fifo, "wb") as pipe:
+        for part in (jobs[:20], jobs[20:40], jobs[40:]):
+            pipe.write(as_input(part))
+            pipe.flush()
+            time.sleep(1)
+    assert sorted(what_is_said(run.finish().check())) == list(range(1, 61))
 
 
 @pytest.mark.parametrize("twice", [False, True])

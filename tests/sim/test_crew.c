@@ -30,6 +30,8 @@ struct play {
     unsigned given;
     rs_mono until;
     bool ended, failed;
+    bool pauses; /* half is given, and the rest some time after all of it is done */
+    rs_mono idle_since;
     /* what came: by line */
     char **record;
     unsigned records, doubled;
@@ -87,8 +89,15 @@ static void on_turn(void *ctx)
     struct play *p = ctx;
     rs_mono now = clock_mono();
     bool over = p->ended || p->given == p->targets;
-    for (unsigned n = 0; n < 64 && !over && p->given < p->targets && crew_has_room(p->crew); n++)
+    bool waits = p->pauses && p->given == p->targets / 2;
+    if (waits && !crew_idle(p->crew))
+        p->idle_since = now;
+    waits = waits && !rs_mono_reached(rs_mono_add(p->idle_since, 100 * RS_MS), now);
+    for (unsigned n = 0; n < 64 && !over && !waits && p->given < p->targets; n++) {
+        if (!crew_has_room(p->crew) || (n > 0 && p->pauses && p->given == p->targets / 2))
+            break;
         give(p);
+    }
     rs_mono next = crew_turn(p->crew, now);
     if (p->ending != TO_THE_END && !p->ended && p->given >= 250) {
         p->ended = true;
@@ -104,7 +113,7 @@ static void on_turn(void *ctx)
         else
             crew_stop(p->crew, now);
     }
-    if (crew_rests(p->crew, now) && over) {
+    if (crew_rests(p->crew, now, over)) {
         crew_counts(p->crew, &p->counts);
         loop_stop(p->loop);
         return;
@@ -174,6 +183,17 @@ static void the_same_records(void **state)
     forget(&one);
 }
 
+/* Idle is not over: the input was only slow. */
+static void a_pause(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct play p = {.threads = threads, .targets = 500, .pauses = true};
+        run(&p);
+        forget(&p);
+    }
+}
+
 static void ended_in_the_middle(void **state)
 {
     (void)state;
@@ -239,7 +259,8 @@ static void who_has_what(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_records), cmocka_unit_test(ended_in_the_middle),
-        cmocka_unit_test(left_alone), cmocka_unit_test(who_has_what)};
+        cmocka_unit_test(the_same_records), cmocka_unit_test(a_pause),
+        cmocka_unit_test(ended_in_the_middle), cmocka_unit_test(left_alone),
+        cmocka_unit_test(who_has_what)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
