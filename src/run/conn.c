@@ -40,8 +40,8 @@ static void refresh_hop(struct engine *e, struct target *t, rs_mono now)
 {
     struct hop hop;
     if (e->ops.route(e->ops.ctx, &t->dip, now, &hop, NULL) == 0 &&
-        wire_addr_equal(&hop.src, &t->hop.src))
-        t->hop = hop;
+        wire_addr_equal(&hop.src, &t->sip))
+        memcpy(t->mac, hop.mac, sizeof t->mac);
 }
 
 static void count_again(struct engine_counters *counters, enum seg_class cls)
@@ -68,7 +68,7 @@ static void send_segments(struct engine *e, struct conn *c, rs_mono now)
         int rc =
             craft_packet(e->craft, &c->held->a.flow.tuple, &s, packet, sizeof packet, &n, &err);
         if (rc == 0)
-            rc = e->ops.send(e->ops.ctx, packet, n, &c->target->hop);
+            rc = e->ops.send(e->ops.ctx, packet, n, c->target->mac);
         pace_packet(e, c);
         if (rc == -RS_EAGAIN)
             engine_pressure(e, now); /* at once: what this turn would start has no room either */
@@ -251,7 +251,7 @@ static void init_log(struct engine *e,
     log->drops_from = (uint32_t)e->ops.drops(e->ops.ctx, false);
     log->planned = e->ops.wall(e->ops.ctx);
     log->deadline = (rs_wall){log->planned.ns + (int64_t)e->config.timeout_ns};
-    log->tuple = (struct wire_tuple){.src = t->hop.src,
+    log->tuple = (struct wire_tuple){.src = t->sip,
                                      .dst = t->dip,
                                      .proto = IP_PROTO_TCP,
                                      .sport = t->ports[step->port],

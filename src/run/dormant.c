@@ -16,7 +16,7 @@
 #define IDLE_AHEAD     (100 * RS_MS) /* its next timer must be so far away */
 #define A_TURN         2048u         /* so that a turn is never long */
 #define AWAKE_MOST     16384u        /* more, and those that wait longest sleep at once */
-#define CLASS_BYTES    160u          /* few classes: who outgrows one leaves a hole in it */
+#define CLASS_BYTES    128u          /* few classes: who outgrows one leaves a hole in it */
 #define CONN_PACKED    (sizeof(struct conn) - offsetof(struct conn, tcp))
 #define FLOW_HEAD      offsetof(struct flow, chains)
 #define PROTOTYPE_KEYS (COND_ARMS * 2u * DORMANT_STATES)
@@ -25,7 +25,8 @@ struct dormant { /* behind it: the head of the flow (FLOW_HEAD bytes), then the 
     struct timer timer; /* TIMER_DORMANT; first, as in struct conn */
     struct target *target;
     uint16_t size_class, prototype;
-    uint32_t pad;
+    bool relative; /* its times are packed as what has passed since two of them */
+    uint8_t pad[3];
 };
 
 _Static_assert(offsetof(struct conn, timer) == 0 && offsetof(struct dormant, timer) == 0,
@@ -79,6 +80,61 @@ static void scatter(const struct engine *e, const uint32_t *block, struct conn *
     a->log.line = c->target->line;
     a->log.tuple = a->flow.tuple;
     a->log.deadline.ns = a->log.planned.ns + (int64_t)e->config.timeout_ns;
+}
+
+#define OF_CONN(m) (offsetof(struct conn, m) - offsetof(struct conn, tcp))
+#define OF_LOG(m)  (CONN_PACKED + offsetof(struct arm_log, m))
+#define OF_FLOW(m)                                                                                 \
+    (CONN_PACKED + offsetof(struct attempt, flow) + offsetof(struct flow, m) - FLOW_HEAD)
+
+/* Where in the block times lie that are mostly as long after the base as in other connections. */
+static const struct times {
+    size_t base, at[8];
+    unsigned n;
+    uint64_t none; /* this value means no time */
+} times[] = {
+    {OF_CONN(tcp.opened_at),
+     {OF_CONN(tcp.retransmit_at), OF_CONN(tcp.ack_at), OF_CONN(tcp.timed_at),
+      OF_CONN(tcp.refilled_at), OF_CONN(deadline), OF_CONN(close_at)},
+     6,
+     UINT64_MAX},
+    {OF_FLOW(pkt_first), {OF_LOG(planned), OF_LOG(sent), OF_FLOW(syn_at), OF_FLOW(pkt_last)}, 4, 0},
+};
+
+static uint64_t get_time(const uint32_t *block, size_t at)
+{
+    uint64_t v;
+    memcpy(&v, (const char *)block + at, sizeof v);
+    return v;
+}
+
+/* A difference of one is added, so that none of them is the value for no time; if one would be all
+ * the same, they stay as they are, and this says so. */
+static bool make_relative(uint32_t *block)
+{
+    for (unsigned g = 0; g < 2; g++)
+        for (unsigned i = 0; i < times[g].n; i++) {
+            uint64_t v = get_time(block, times[g].at[i]);
+            if (v != times[g].none && v - get_time(block, times[g].base) + 1 == times[g].none)
+                return false;
+        }
+    for (unsigned g = 0; g < 2; g++)
+        for (unsigned i = 0; i < times[g].n; i++) {
+            uint64_t v = get_time(block, times[g].at[i]);
+            v = v == times[g].none ? v : v - get_time(block, times[g].base) + 1;
+            memcpy((char *)block + times[g].at[i], &v, sizeof v);
+        }
+    return true;
+}
+
+static void make_absolute(uint32_t *block)
+{
+    for (unsigned g = 0; g < 2; g++)
+        for (unsigned i = 0; i < times[g].n; i++) {
+            uint64_t v = get_time(block, times[g].at[i]);
+            v = v == times[g].none ? v : v + get_time(block, times[g].base) - 1;
+            memcpy((char *)block + times[g].at[i], &v, sizeof v);
+        }
 }
 
 int dormant_init(struct engine *e, size_t conns)
@@ -149,6 +205,7 @@ static bool put_to_sleep(struct engine *e, struct conn *c)
     uint32_t *packed = e->scratch + words;
     uint16_t key;
     gather(e, c, e->scratch);
+    bool relative = make_relative(e->scratch);
     const uint32_t *prototype = prototype_for(e, c, e->scratch, &key);
     if (prototype == NULL)
         return false;
@@ -164,6 +221,7 @@ static bool put_to_sleep(struct engine *e, struct conn *c)
     d->target = c->target;
     d->size_class = (uint16_t)size_class;
     d->prototype = key;
+    d->relative = relative;
     memcpy(flow_head(d), f, FLOW_HEAD);
     memcpy(packed_words(d), packed, 4 * n);
     flow_head(d)->owner = &d->timer;
@@ -195,6 +253,8 @@ static struct conn *wake(struct engine *e, struct dormant *d)
     list_append(&e->idle, &c->link);
     memcpy(&h->a.flow, flow_head(d), FLOW_HEAD);
     unpack_words(packed_words(d), e->prototypes[d->prototype], block_words(e), e->scratch);
+    if (d->relative)
+        make_absolute(e->scratch);
     scatter(e, e->scratch, c);
     h->a.flow.owner = &c->timer;
     flow_table_replace(&e->flows, flow_head(d), &h->a.flow);

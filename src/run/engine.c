@@ -248,7 +248,7 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
     int rc = e->ops.route(e->ops.ctx, &job->dip, now, &hop, err);
     if (rc != 0)
         return rc;
-    struct target t = {.dip = job->dip, .hop = hop, .flow_label = flow_label_for(e, &job->dip)};
+    struct target t = {.dip = job->dip, .sip = hop.src, .flow_label = flow_label_for(e, &job->dip)};
     for (unsigned arm = 0; arm < e->config.plugin->n_arms; arm++) {
         struct wire_tuple tuple = {.src = hop.src,
                                    .dst = job->dip,
@@ -268,7 +268,7 @@ int engine_dryrun(struct engine *e, const struct job *job, rs_mono now, struct r
             conn_prepare_segment(e, &t, arm, e->ip_id++, &e->out.segment[i]);
             rc = craft_packet(e->craft, &tuple, &e->out.segment[i], packet, sizeof packet, &n, err);
             if (rc == 0)
-                rc = e->ops.send(e->ops.ctx, packet, n, &hop);
+                rc = e->ops.send(e->ops.ctx, packet, n, hop.mac);
         }
         tcp_release(&m);
     }

@@ -77,9 +77,9 @@ struct engine_ops {
     /* As router_lookup. */
     int (*route)(
         void *ctx, const struct wire_addr *dst, rs_mono now, struct hop *out, struct rs_err *err);
-    /* Takes a copy of an IP packet for the wire; what becomes of it comes back by engine_sent. 0 or
-     * -RS_E*. */
-    int (*send)(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop);
+    /* Takes a copy of an IP packet for the wire, for the next hop with that MAC; what becomes of it
+     * comes back by engine_sent. 0 or -RS_E*. */
+    int (*send)(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6]);
     /* Pushes out what was taken; calls engine_sent for it. 0, or -RS_EAGAIN: some is left. */
     int (*flush)(void *ctx);
     /* One finished record, with its newline; borrowed. */

@@ -84,8 +84,9 @@ struct target {
     bool traced, parallel, addr_held, stopping, has_domain;
     bool admitted; /* its network's share is taken for the next arms: see pace_prefix_slot */
     struct wire_addr dip;
-    struct hop hop;
-    uint32_t flow_label; /* of IPv6, the same for all its packets */
+    struct wire_addr sip; /* ours; family 0 until there is a route */
+    uint8_t mac[6];       /* of the next hop */
+    uint32_t flow_label;  /* of IPv6, the same for all its packets */
     uint8_t round, plan_n, plan_at, running, reruns;
     uint16_t ports[COND_ARMS];
     struct held *first; /* attempts that are not dormant, in time order */

@@ -18,9 +18,10 @@ static struct conn *find(struct engine *e, const struct wire_tuple *tuple, enum 
  * verdict is made of (law 2). */
 static void tap(struct engine *e, const uint8_t *ip, size_t n, rs_wall at, enum engine_way way)
 {
+    if (e->ops.tap == NULL)
+        return;
     e->packets++;
-    if (e->ops.tap != NULL)
-        e->ops.tap(e->ops.ctx, ip, n, at, way);
+    e->ops.tap(e->ops.ctx, ip, n, at, way);
 }
 
 static void icmp_error(struct engine *e, const struct received *r, rs_wall at)

@@ -32,7 +32,7 @@ static struct record_facts facts_of(const struct engine *e, const struct target 
                                  .text = t->text,
                                  .bytes = t->raw_bytes,
                                  .is_json = true,
-                                 .sip = t->hop.src,
+                                 .sip = t->sip,
                                  .dip = t->dip,
                                  .dport = t->dport,
                                  .from = t->from,

@@ -61,7 +61,7 @@ void stray_segment(struct engine *e, const struct wire_view *v, rs_mono now)
     if (!may_answer(e, now) || e->ops.route(e->ops.ctx, &v->src, now, &hop, NULL) != 0 ||
         craft_packet(e->craft, &tuple, &s, packet, sizeof packet, &n, NULL) != 0)
         return;
-    if (e->ops.send(e->ops.ctx, packet, n, &hop) == 0)
+    if (e->ops.send(e->ops.ctx, packet, n, hop.mac) == 0)
         e->counters.strays_answered++;
     pace_stray(e, &v->src);
 }

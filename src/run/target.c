@@ -135,15 +135,16 @@ static void take_ports(struct engine *e, struct target *t)
 static bool route(struct engine *e, struct target *t, rs_mono now)
 {
     struct rs_err err = {""};
-    int rc = e->ops.route(e->ops.ctx, &t->dip, now, &t->hop, &err);
+    struct hop hop = {.src = {0}};
+    int rc = e->ops.route(e->ops.ctx, &t->dip, now, &hop, &err);
     if (rc == -RS_EAGAIN) {
-        if (t->running == 0 && t->first == NULL) { /* nothing was sent: it has not begun */
+        if (t->running == 0 && t->first == NULL) /* nothing was sent: it has not begun */
             t->from = (rs_wall){0};
-            memset(&t->hop, 0, sizeof t->hop);
-        }
         wait_until(e, t, rs_mono_add(now, NEIGHBOUR_RETRY));
         return false;
     }
+    t->sip = hop.src;
+    memcpy(t->mac, hop.mac, sizeof t->mac);
     if (rc != 0) {
         target_problem(t, err.text);
         trace_note(e, t, NULL, "not sent: %s", err.text);

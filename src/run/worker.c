@@ -81,19 +81,19 @@ static int route(
     return rc;
 }
 
-static int send_packet(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
+static int send_packet(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6])
 {
     struct worker *w = ctx;
-    return inject_queue(w->inject, ip, n, hop->mac);
+    return inject_queue(w->inject, ip, n, mac);
 }
 
 /* In place of send_packet in a dry run. */
-static int print_packet(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
+static int print_packet(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6])
 {
     struct worker *w = ctx;
     struct wire_view v;
     char line[512];
-    (void)hop;
+    (void)mac;
     if (wire_parse(&v, ip, n, WIRE_PARSE_PACKET) != 0)
         return -RS_EPROTO;
     wire_print(line, sizeof line, &v, WIRE_PRINT_ADDRESSES, 0, 0);

@@ -46,11 +46,11 @@ static void carry(struct link *l, enum link_way way, const uint8_t *ip, size_t n
     link_send(l, way, &s, now);
 }
 
-static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
+static int take(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6])
 {
     struct crowd *w = ctx;
     struct wire_view v;
-    (void)hop;
+    (void)mac;
     if (w->no_room)
         return -RS_EAGAIN;
     if (wire_parse(&v, ip, n, WIRE_PARSE_PACKET) != 0)

@@ -30,10 +30,10 @@ static int route(
     return 0;
 }
 
-static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
+static int take(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6])
 {
     struct servers *c = ctx;
-    (void)hop;
+    (void)mac;
     if (c->n_out == SERVERS_SLOTS || n > sizeof c->out[0].bytes)
         return -RS_EAGAIN;
     memcpy(c->out[c->n_out].bytes, ip, n);

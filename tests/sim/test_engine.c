@@ -146,10 +146,10 @@ static void serve(const struct wire_view *v)
         reply(v, TCP_ACK, SERVER_ISS + 2 + (uint32_t)strlen(answer), v->seq + 1, NULL, 0);
 }
 
-static int take(void *ctx, const uint8_t *ip, size_t n, const struct hop *hop)
+static int take(void *ctx, const uint8_t *ip, size_t n, const uint8_t mac[6])
 {
     struct wire_view v;
-    (void)ctx, (void)hop;
+    (void)ctx, (void)mac;
     assert_int_equal(wire_parse(&v, ip, n, WIRE_PARSE_PACKET), 0);
     assert_int_equal(v.l4_cksum, WIRE_CKSUM_GOOD);
     int error = w.send_error != 0 ? w.send_error : w.tried_port[v.sport] ? w.later_send_error : 0;
