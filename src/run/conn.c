@@ -3,6 +3,7 @@
  * first SYN to what came of it. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run/engine_int.h"
@@ -137,9 +138,34 @@ static void deliver(struct engine *e, struct conn *c, rs_mono now)
     }
 }
 
-static void write_request(struct engine *e, struct conn *c, rs_mono now)
+/* The bytes of the request stay where they are until conn_spares_request. */
+static const uint8_t *borrow_request(struct engine *e, struct conn *c)
 {
     const uint8_t *bytes = target_request(e, c->target);
+    if (bytes != NULL && !c->borrows) {
+        c->borrows = true;
+        c->target->borrowers++;
+    }
+    return bytes;
+}
+
+void conn_spares_request(struct engine *e, struct conn *c, bool over)
+{
+    struct target *t = c->target;
+    if (c->borrows && (over || (c->script.n == 0 && tcp_all_acked(&c->tcp)))) {
+        c->borrows = false;
+        t->borrowers--;
+    }
+    if (t->borrowers == 0 && t->request != NULL && !over) {
+        e->request_bytes -= t->request_bytes;
+        free(t->request);
+        t->request = NULL;
+    }
+}
+
+static void write_request(struct engine *e, struct conn *c, rs_mono now)
+{
+    const uint8_t *bytes = borrow_request(e, c);
     if (bytes != NULL)
         tcp_write(&c->tcp, bytes, c->target->request_bytes, now);
     else
@@ -195,7 +221,7 @@ static void react(struct engine *e, struct conn *c, enum tcp_state before, rs_mo
     uint32_t said = e->out.events;
     take_events(e, c, now);
     if (c->script.n > 0 && !c->closing)
-        script_run(&c->script, &c->tcp, target_request(e, c->target), c->target->request_bytes, now,
+        script_run(&c->script, &c->tcp, borrow_request(e, c), c->target->request_bytes, now,
                    &e->out);
     if (c->target->traced) {
         trace_events(e, c, said);
@@ -399,80 +425,4 @@ void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *t
     tcp_output(&c->tcp, now, &e->out);
     send_segments(e, c, now);
     tcp_out_clear(&e->out);
-}
-
-static enum outcome judge(const struct conn *c)
-{
-    if (c->established) {
-        if (c->exchange_done)
-            return OUTCOME_EXCHANGED;
-        if (c->reset)
-            return OUTCOME_HS_THEN_RST;
-        return c->gave_up ? OUTCOME_HS_THEN_STALL : OUTCOME_SYNACK;
-    }
-    if (c->refused)
-        return OUTCOME_RST;
-    if (c->icmp_seen)
-        return OUTCOME_ICMP;
-    return c->bad_synack ? OUTCOME_BAD_SYNACK : OUTCOME_TIMEOUT;
-}
-
-/* Would an answer that the capture lost have made another outcome of it? */
-static bool misses_a_reply(enum outcome o)
-{
-    return o == OUTCOME_TIMEOUT || o == OUTCOME_ICMP || o == OUTCOME_BAD_SYNACK ||
-           o == OUTCOME_HS_THEN_STALL || o == OUTCOME_SYNACK;
-}
-
-/* Law 3: where a reply is missing, was it the path, or did this host lose the question or the
- * answer? */
-static void look_for_losses_here(struct engine *e, const struct conn *c)
-{
-    struct arm_log *log = &c->held->a.log;
-    bool missing = misses_a_reply((enum outcome)log->outcome);
-    log->drops_to = (uint32_t)e->ops.drops(e->ops.ctx, missing);
-    bool spoilt = c->exchange_over ? c->spoilt : c->outages != e->outages;
-    if (spoilt && outcome_is_evidence((enum outcome)log->outcome)) {
-        log->outcome = OUTCOME_NOT_CAPTURED;
-        snprintf(log->why, sizeof log->why, "the interface or its address was away");
-        e->counters.not_captured++;
-    } else if (missing && log->drops_to != log->drops_from) {
-        log->outcome = OUTCOME_NOT_CAPTURED;
-        e->counters.not_captured++;
-    } else if (missing && c->send_errno != 0) {
-        log->outcome = OUTCOME_NOT_SENT;
-        snprintf(log->why, sizeof log->why, "%s", strerror(c->send_errno));
-    }
-}
-
-void conn_settle(struct engine *e, struct conn *c, rs_mono now)
-{
-    struct target *t = c->target;
-    struct arm_log *log = &c->held->a.log;
-    const struct exchange *x = conn_exchange(e, c);
-    struct exchange_result result;
-    memset(&result, 0, sizeof result);
-    x->result(c->exchange_state, &result);
-    log->exchange_complete = c->exchange_done;
-    log->exchange_status = result.status;
-    log->body_bytes = (uint32_t)result.body_bytes;
-    log->syns_sent = (uint8_t)c->held->a.flow.tcp_syn_count_fwd; /* those that left */
-    log->ended = e->ops.wall(e->ops.ctx);
-    if (log->outcome == OUTCOME_NONE)
-        log->outcome = (uint8_t)judge(c);
-    look_for_losses_here(e, c);
-    /* Where the peer closed first and our FIN is acknowledged, nothing can come any more. */
-    e->untidy =
-        e->untidy || !(log->tcp_events & TCP_EV_CLOSED) || tcp_state(&c->tcp) == TCP_TIME_WAIT;
-    trace_note(e, t, log, "ended: %s", outcome_name((enum outcome)log->outcome));
-    pace_ended(e, c);
-    log->packets_to = e->packets;
-    log->packets = c->held->a.flow.sight.packets;
-    flow_table_remove(&e->flows, &c->held->a.flow);
-    c->held->a.flow.owner = NULL;
-    tcp_release(&c->tcp);
-    report_attempt(e, t, log);
-    slab_put(&e->conns, c);
-    t->running--;
-    target_attempt_over(e, t, log, now);
 }

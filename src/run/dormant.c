@@ -16,7 +16,7 @@
 #define IDLE_AHEAD     (100 * RS_MS) /* its next timer must be so far away */
 #define A_TURN         2048u         /* so that a turn is never long */
 #define AWAKE_MOST     16384u        /* more, and those that wait longest sleep at once */
-#define CLASS_BYTES    128u          /* few classes: who outgrows one leaves a hole in it */
+#define CLASS_BYTES    64u           /* not fewer: who outgrows one leaves a hole in it */
 #define CONN_PACKED    (sizeof(struct conn) - offsetof(struct conn, tcp))
 #define FLOW_HEAD      offsetof(struct flow, chains)
 #define PROTOTYPE_KEYS (COND_ARMS * 2u * DORMANT_STATES)
@@ -203,6 +203,7 @@ static bool put_to_sleep(struct engine *e, struct conn *c)
 {
     size_t words = block_words(e);
     uint32_t *packed = e->scratch + words;
+    conn_spares_request(e, c, false);
     uint16_t key;
     gather(e, c, e->scratch);
     bool relative = make_relative(e->scratch);

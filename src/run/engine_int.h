@@ -57,6 +57,7 @@ struct conn {
     uint16_t outages; /* engine.outages when it began */
     bool dirty, ended, established, closing, exchange_over, exchange_done;
     bool refused, reset, gave_up, icmp_seen, bad_synack;
+    bool borrows;      /* the target's request must stay: see target.borrowers */
     bool spoilt;       /* there was an outage before the exchange was over */
     bool on_time;      /* pacing: its first SYN was answered, and nothing had to be sent again */
     uint8_t prepaid;   /* pacing: packets paid for and not sent yet */
@@ -81,6 +82,7 @@ struct target {
     uint32_t raw_bytes;
     uint16_t request_bytes;
     uint16_t dport;
+    uint8_t borrowers; /* connections that may send bytes of `request` again */
     bool traced, parallel, addr_held, stopping, has_domain;
     bool admitted; /* its network's share is taken for the next arms: see pace_prefix_slot */
     struct wire_addr dip;
@@ -188,6 +190,9 @@ int conn_start(struct engine *e,
                const struct plan_step *step,
                unsigned batch_order,
                rs_mono now);
+/* What is acknowledged need not be kept for being sent again; `over`: nor anything else. A request
+ * that nobody needs is given up, it can be made again. */
+void conn_spares_request(struct engine *e, struct conn *c, bool over);
 /* The attempt is not made: its entry in the log says why. */
 void conn_never(struct engine *e, struct target *t, const struct plan_step *step, const char *why);
 void conn_segment(
@@ -199,6 +204,7 @@ struct tcp_config conn_tcp_config(struct engine *e,
 void conn_emit(struct engine *e, struct conn *c, rs_mono now);
 void conn_expire(struct engine *e, struct conn *c, rs_mono now);
 void conn_stop(struct engine *e, struct conn *c, enum outcome why, const char *text, rs_mono now);
+/* settle.c */
 void conn_settle(struct engine *e,
                  struct conn *c,
                  rs_mono now); /* after the flush: judge, log, release */

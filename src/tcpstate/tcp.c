@@ -250,6 +250,11 @@ bool tcp_over(const struct tcp *m)
 }
 
 /* RFC 5927 4.1: SND.UNA =< SEG.SEQ < SND.NXT. */
+bool tcp_all_acked(const struct tcp *m)
+{
+    return m->snd_una - m->c.iss - 1 >= m->written; /* the SYN takes one number */
+}
+
 bool tcp_has_gap(const struct tcp *m)
 {
     return m->held != NULL;

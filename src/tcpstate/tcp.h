@@ -201,6 +201,8 @@ void tcp_output(struct tcp *m, rs_mono now, struct tcp_out *out);
 /* Bytes wait for a gap to be filled: each further segment deserves its own ACK (RFC 5681 4.2).
  * Without a gap, a caller that handles a burst of segments may ask tcp_output once at its end. */
 bool tcp_has_gap(const struct tcp *m);
+/* All that was written is acknowledged: the caller may take its bytes back, and write no more. */
+bool tcp_all_acked(const struct tcp *m);
 rs_mono tcp_next_expiry(const struct tcp *m);
 enum tcp_state tcp_state(const struct tcp *m);
 /* CLOSED after having been open, or TIME-WAIT: nothing more will come of it but the segments that
