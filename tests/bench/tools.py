@@ -11,7 +11,7 @@ import lab_ns
 import proc
 from proc import Unmeasured
 
-RAWSPIDER = os.path.abspath("build/rawspider")
+RAWSPIDER = os.path.abspath(os.environ.get("RAWSPIDER", "build/rawspider"))  # or another build
 FLOOR = os.path.abspath("build/tests/bench/floor")
 # Nobody's address on the vantage point's link: the kernel there does not know it, so it has no RST
 # for masscan's connections.
