@@ -44,7 +44,7 @@ LIBS_chains        := -ljansson
 ARGS_chains        := -max_len=4096
 PLANT_FILE_chains  := observe/chain_dns.c
 # The read is right behind the message: one that is far off is a SEGV, which could be anything.
-PLANT_chains       := s/target >= before/(target >= m->n \&\& (target = m->n + 1) == 0)/
+PLANT_chains       := s/target >= before/(target >= before \&\& target >= m->n \&\& (target = m->n + 1) == 0)/
 
 WITH_aging         := packets.c
 SRC_aging          := $(FLOW) observe/aging.c
@@ -54,7 +54,7 @@ PLANT_FILE_aging   := observe/aging.c
 PLANT_aging        := s/error->quote_bytes, WIRE/error->quote_bytes + 8, WIRE/
 
 WITH_classify       := packets.c
-SRC_classify        := $(FLOW) $(TEXT) io/objects.c io/output.c plugins/ecn.c craft/rule.c \
+SRC_classify        := $(FLOW) $(TEXT) io/objects.c io/output.c io/sync.c plugins/ecn.c craft/rule.c \
                        $(patsubst %,run/%.c,classify replay foreign foreign_target arm_match arm_log_read record)
 COVER_classify      := observe/evidence.c io/objects.c $(patsubst %,run/%.c,classify replay foreign foreign_target arm_match arm_log_read)
 LIBS_classify       := -ljansson
