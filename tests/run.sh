@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # All tests, on Debian 12, as root: installs what is missing, builds with both compilers, and runs
 # the checks, the unit and simulation tests and the namespace lab with sanitizers, the fuzzers, and
-# an installation. About ten minutes on two cores. The last line says how many passed and failed.
-#   tests/run.sh --quick     no lab, no fuzzers: two minutes
+# an installation. About twenty minutes on two cores. The last line says how many passed and failed.
+#   tests/run.sh --quick     no lab, no fuzzers: three minutes
 #   FUZZ_SECONDS=10 tests/run.sh
 set -u
 cd "$(dirname "$0")/.."
