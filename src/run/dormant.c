@@ -46,7 +46,7 @@ static uint32_t *packed_words(struct dormant *d)
 
 static size_t flow_tail(const struct engine *e)
 {
-    return flow_bytes(e->config.plugin->chains | CHAINS_JUDGED) - FLOW_HEAD;
+    return e->flow_bytes - FLOW_HEAD;
 }
 
 static size_t block_words(const struct engine *e)

@@ -67,7 +67,7 @@ int engine_new(struct engine **out,
     if (e->config.dormancy_ns == 0)
         e->config.dormancy_ns = DORMANCY;
     flow_init(&e->flow_model, &(struct wire_tuple){.pad = 0}, p->chains);
-    e->flow_bytes = flow_bytes(p->chains);
+    e->flow_bytes = flow_bytes(p->chains | CHAINS_JUDGED);
     e->plan_most = round + RERUNS_OF_TARGET;
     slab_init(&e->targets, sizeof(struct target) + e->plan_most * sizeof(struct plan_step),
               config->targets_most);

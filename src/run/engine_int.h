@@ -157,7 +157,7 @@ struct engine {
     unsigned port_cursor;
     size_t request_bytes;   /* of the requests that exist now */
     struct flow flow_model; /* a new flow of the plugin's chains ... */
-    size_t flow_bytes;      /* ... and how much of one there is */
+    size_t flow_bytes;      /* ... and how much of one an attempt has: see attempt_bytes */
     unsigned plan_most;     /* steps of one round of a target, with reruns */
     uint16_t ip_id;
     bool ecn_arm[COND_ARMS]; /* the rules make an ECN-setup SYN of this arm's SYN */
