@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * rawspider measure: options in, exit code out; the progress line. */
 #include "run/measure.h"
+#include "run/updates.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -64,9 +65,7 @@ static void on_progress(void *ctx, const struct measure_progress *p)
     status_say(&ui->status, p->elapsed,
                "done %llu (%.0f/s); in flight %u; send %.0f p/s; retransmitted %llu; drops %llu%s",
                (unsigned long long)p->records, rate, p->in_flight, pps,
-               (unsigned long long)(p->counters->syn_retransmissions +
-                                    p->counters->data_retransmissions +
-                                    p->counters->fin_retransmissions),
+               (unsigned long long)updates_retransmitted(p->counters),
                (unsigned long long)(p->kernel_dropped + p->iface_dropped), left);
     ui->last_elapsed = p->elapsed;
     ui->last_records = p->records;

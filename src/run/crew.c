@@ -19,11 +19,7 @@ unsigned crew_worker_of(const struct rs_key *secret,
                         bool by_network,
                         unsigned workers)
 {
-    struct wire_addr a = *dip;
-    if (by_network && a.family == 4)
-        a.bytes[3] = 0;
-    else if (by_network)
-        memset(a.bytes + 6, 0, 10);
+    struct wire_addr a = by_network ? wire_addr_network(dip) : *dip;
     return workers == 1 ? 0 : (unsigned)(rs_siphash(secret, &a, sizeof a) % workers);
 }
 
@@ -32,7 +28,6 @@ static int open_hand(struct crew *c, unsigned i, struct rs_err *err)
     struct hand *h = &c->hands[i];
     struct worker_ops ops = c->config.ops;
     h->crew = c;
-    h->number = i;
     if (c->n > 1) {
         int rc = mailbox_init(&h->to, err);
         if (rc == 0)
@@ -134,7 +129,6 @@ static int start_thread(struct hand *h, struct rs_err *err)
 
 int crew_start(struct crew *c, struct loop *loop, struct rs_err *err)
 {
-    c->loop = loop;
     c->busy_until = clock_mono();
     if (c->n == 1)
         return c->config.kind->watch(c->hands[0].worker, loop, err);

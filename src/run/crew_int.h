@@ -28,7 +28,6 @@ enum order { /* bits */
 
 struct hand { /* one worker of the crew */
     struct crew *crew;
-    unsigned number;
     void *worker;
     /* with threads */
     pthread_t thread;
@@ -50,7 +49,6 @@ struct hand { /* one worker of the crew */
 
 struct crew {
     struct crew_config config;
-    struct loop *loop; /* the caller's */
     unsigned n;
     struct hand *hands;
     bool quits;

@@ -25,10 +25,8 @@ void pace_prefix_free(struct engine *e)
 
 static uint64_t *place(struct engine *e, const struct wire_addr *dst)
 {
-    uint8_t key[8] = {dst->family};
-    for (unsigned i = 0; i < (dst->family == 4 ? 3u : 6u); i++)
-        key[1 + i] = dst->bytes[i];
-    return &e->pace.prefix[rs_siphash(&e->config.secret, key, sizeof key) & (PLACES - 1)];
+    struct wire_addr network = wire_addr_network(dst);
+    return &e->pace.prefix[rs_siphash(&e->config.secret, &network, sizeof network) & (PLACES - 1)];
 }
 
 static rs_mono take(struct engine *e, const struct wire_addr *dst, unsigned packets, rs_mono now)

@@ -87,6 +87,13 @@ char *wire_addr_format(const struct wire_addr *a, char text[WIRE_ADDR_TEXT])
     return text;
 }
 
+struct wire_addr wire_addr_network(const struct wire_addr *a)
+{
+    struct wire_addr network = {.family = a->family};
+    memcpy(network.bytes, a->bytes, a->family == 4 ? 3 : 6);
+    return network;
+}
+
 bool wire_addr_equal(const struct wire_addr *a, const struct wire_addr *b)
 {
     return memcmp(a, b, sizeof *a) == 0;

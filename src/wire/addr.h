@@ -28,6 +28,8 @@ _Static_assert(sizeof(struct wire_tuple) == 40, "wire_tuple must have no hidden 
 int wire_addr_parse(const char *text, struct wire_addr *out);
 /* Writes at most WIRE_ADDR_TEXT bytes; "-" for family 0. Returns `text`. */
 char *wire_addr_format(const struct wire_addr *a, char text[WIRE_ADDR_TEXT]);
+/* The network that limits are for: the IPv4 /24 or IPv6 /48 that it lies in, the rest 0. */
+struct wire_addr wire_addr_network(const struct wire_addr *a);
 bool wire_addr_equal(const struct wire_addr *a, const struct wire_addr *b);
 /* The same flow seen from the other side. */
 struct wire_tuple wire_tuple_swap(const struct wire_tuple *t);

@@ -61,6 +61,21 @@ static void as_libc_formats(void **state)
         }
 }
 
+static void the_network_of_an_address(void **state)
+{
+    static const char *const rows[][2] = {{"198.18.7.255", "198.18.7.0"},
+                                          {"198.18.7.0", "198.18.7.0"},
+                                          {"2001:db8:12:3456::1", "2001:db8:12::"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct wire_addr a, expected;
+        assert_int_equal(wire_addr_parse(rows[i][0], &a), 0);
+        assert_int_equal(wire_addr_parse(rows[i][1], &expected), 0);
+        struct wire_addr network = wire_addr_network(&a);
+        assert_true(wire_addr_equal(&network, &expected));
+    }
+}
+
 static void refuses_what_is_no_address(void **state)
 {
     static const char *const rows[] = {"",
@@ -99,9 +114,8 @@ static void compares_and_swaps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_there_and_back),
-        cmocka_unit_test(as_libc_formats),
-        cmocka_unit_test(refuses_what_is_no_address),
+        cmocka_unit_test(text_there_and_back),       cmocka_unit_test(as_libc_formats),
+        cmocka_unit_test(the_network_of_an_address), cmocka_unit_test(refuses_what_is_no_address),
         cmocka_unit_test(compares_and_swaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
